@@ -1,0 +1,83 @@
+"""When to try again, and how long to wait: decisions without a clock and without I/O."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+from typing import Literal
+
+import attrs
+
+Outcome = Literal["not_sent", "no_answer"] | int
+"""What came of an attempt: never sent, sent but unanswered, or the answer's HTTP status."""
+
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that may be gone a moment later."""
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How often a request is tried again, and after how long."""
+
+    max_retries: int = 2
+    """Tries after the first."""
+    base: float = 0.3
+    """Seconds before the first retry; doubles with each."""
+    cap: float = 10.0
+    """Seconds; no longer back-off than this."""
+    jitter: float = 0.25
+    """Share of the back-off drawn at random and added."""
+    longest_retry_after: float = 60.0
+    """Seconds; a server that asks for more is not waited for: its error is raised at once."""
+
+    def backoff(self, attempt: int, luck: float) -> float:
+        """Seconds before the retry that follows *attempt* (from 1); *luck* is in [0, 1)."""
+        # 2.0 ** 1100 overflows long after the cap has been reached
+        delay = min(self.cap, self.base * 2.0 ** min(attempt - 1, 62))
+        return delay * (1.0 + self.jitter * luck)
+
+
+def delay_before_retry(  # noqa: PLR0911 - one return a rule reads best
+    policy: RetryPolicy,
+    attempt: int,
+    outcome: Outcome,
+    *,
+    repeatable: bool,
+    retry_after: float | None,
+    luck: float,
+) -> float | None:
+    """Seconds to wait before trying again, or None to give up.
+
+    A *repeatable* request (a read, or a write the server knows by its idempotency key or fence
+    token) is tried again after any passing fault. Any other only when it surely was not
+    executed: it was never sent, or was turned away with 429.
+    """
+    if attempt > policy.max_retries:
+        return None
+    if isinstance(outcome, int):
+        if outcome not in PASSING and not 500 <= outcome < 600:
+            return None
+        if not repeatable and outcome != 429:
+            return None
+        if retry_after is not None and retry_after > policy.longest_retry_after:
+            return None
+    elif outcome == "no_answer" and not repeatable:
+        return None
+    return max(policy.backoff(attempt, luck), retry_after or 0.0)
+
+
+def parse_retry_after(value: str | None, wall_now: float) -> float | None:
+    """``Retry-After`` in seconds, from its number or its HTTP date; None when it is neither.
+
+    *wall_now* is the Unix time the date is compared with.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - wall_now
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,128 @@
+"""JSON to models and back: one configured converter a wire format.
+
+The models are attrs classes in Python's names; the ledger's wire is camelCase. A missing optional
+field and a null both read as None, unknown fields stay reachable on ``.raw``, and nothing is
+coerced: cattrs would turn None into ``"None"`` and ``"5"`` into 5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, override
+
+from ._http import refuse_json_constant
+
+T = TypeVar("T")
+
+MAX_PAYLOAD: Final = 65_536
+"""Bytes of JSON in an effect's input, result or error (contracts, Verity, "Endpoints")."""
+
+
+class WireError(ValueError):
+    """The JSON has another shape than the model; the message says where."""
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON. Raises TypeError or ValueError for what JSON can't hold."""
+    try:
+        return json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        ).encode()
+    except RecursionError:
+        msg = "nested too deeply, or it holds itself"
+        raise ValueError(msg) from None
+
+
+def loads(content: bytes) -> Any:
+    """Strict JSON; raises ValueError for anything else, not UTF-8 and too deep included."""
+    try:
+        return json.loads(content, parse_constant=refuse_json_constant)
+    except RecursionError:
+        msg = "nested too deeply"
+        raise ValueError(msg) from None
+
+
+def payload_size(value: Any) -> int:
+    """Bytes *value* takes as JSON. Raises ValueError or TypeError when it is none."""
+    return len(dumps(value))
+
+
+def camel(name: str) -> str:
+    """``lease_duration_ms`` → ``leaseDurationMs``."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def structure(data: Any, model: type[T]) -> T:
+    """*data* as a *model*; raises WireError."""
+    try:
+        return _camel_case.structure(data, model)
+    except Exception as exc:  # cattrs lets through whatever a hook raises
+        raise WireError("; ".join(cattrs.transform_error(exc))) from None
+
+
+def to_wire(body: Any) -> dict[str, Any]:
+    """A request body as a camelCase dict, optional fields left out while None.
+
+    A required field is sent even when it is None: a null ``result`` is a result.
+    """
+    return {
+        camel(field.name): value
+        for field in attrs.fields(type(body))
+        if (value := getattr(body, field.name)) is not None or field.default is attrs.NOTHING
+    }
+
+
+def _exactly(kind: type, name: str) -> Callable[[Any, Any], Any]:
+    def check(value: Any, _: Any) -> Any:
+        # a bool is an int to Python, and is not one on the wire
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            msg = f"expected {name}, got {type(value).__name__}"
+            raise TypeError(msg)
+        return value
+
+    return check
+
+
+def _number(value: Any, _: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = f"expected a number, got {type(value).__name__}"
+        raise TypeError(msg)
+    return float(value)
+
+
+def _model_hook(cls: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    names = {f.name: override(rename=camel(f.name)) for f in attrs.fields(cls) if f.name != "raw"}
+    keeps_raw = any(field.name == "raw" for field in attrs.fields(cls))
+    if keeps_raw:
+        names["raw"] = override(omit=True)
+    build = make_dict_structure_fn(cls, converter, _cattrs_use_alias=False, **names)
+
+    def hook(data: Any, kind: Any) -> Any:
+        if not isinstance(data, Mapping):
+            msg = f"expected an object, got {type(data).__name__}"
+            raise TypeError(msg)
+        model = build(data, kind)
+        if keeps_raw:
+            object.__setattr__(model, "raw", data)  # noqa: PLC2801 - the model is frozen
+        return model
+
+    return hook
+
+
+def _make_camel_case() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook(str, _exactly(str, "a string"))
+    converter.register_structure_hook(int, _exactly(int, "an integer"))
+    converter.register_structure_hook(bool, _exactly(bool, "true or false"))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _model_hook(cls, converter))
+    return converter
+
+
+_camel_case: Final = _make_camel_case()

@@ -1,0 +1,78 @@
+"""Everything quatrain raises, in one tree.
+
+::
+
+    QuatrainError
+    ├── ConfigError                       a setting is missing or unusable
+    ├── InputError (also ValueError)      an argument was refused before any request
+    ├── TransportError                    no answer: connect, timeout, protocol
+    ├── APIError                          an answer that is an error, or is not what it should be
+    │   ├── AuthenticationError           401
+    │   ├── PermissionDeniedError         403
+    │   ├── NotFoundError                 404
+    │   ├── ConflictError                 409
+    │   │   └── LeaseConflictError            another agent holds the lease
+    │   ├── ValidationFailedError         422
+    │   ├── RateLimitError                429
+    │   └── ServerError                   5xx
+    └── VerityError                       everything of the effect ledger
+        ├── EffectPreviouslyFailedError   recorded as failed; reset it before it may run again
+        ├── EffectUncertainError          an earlier attempt may have acted; nobody can tell
+        ├── CommitUncertainError          the action ran; the ledger could not be told
+        │   └── CommitRefusedError            … because somebody else holds the effect by now
+        └── LeaseLostError                the lease was taken away or ran out under the action
+            └── CommitRefusedError
+
+A platform's errors are subclasses of *its* base and of the shared kind: ``except RateLimitError``
+catches every platform, ``except VerityError`` all of one. Every exception pickles with its fields.
+"""
+
+from __future__ import annotations
+
+from ._base import (
+    APIError,
+    Attempt,
+    AuthenticationError,
+    ConfigError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuatrainError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    ValidationFailedError,
+)
+from .verity import (
+    CommitRefusedError,
+    CommitUncertainError,
+    EffectPreviouslyFailedError,
+    EffectUncertainError,
+    LeaseConflictError,
+    LeaseLostError,
+    VerityError,
+)
+
+__all__ = [
+    "APIError",
+    "Attempt",
+    "AuthenticationError",
+    "CommitRefusedError",
+    "CommitUncertainError",
+    "ConfigError",
+    "ConflictError",
+    "EffectPreviouslyFailedError",
+    "EffectUncertainError",
+    "InputError",
+    "LeaseConflictError",
+    "LeaseLostError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "QuatrainError",
+    "RateLimitError",
+    "ServerError",
+    "TransportError",
+    "ValidationFailedError",
+    "VerityError",
+]
