@@ -37,7 +37,7 @@ class RetryPolicy:
         return delay * (1.0 + self.jitter * luck)
 
 
-def delay_before_retry(  # noqa: PLR0911 - one return a rule reads best
+def delay_before_retry(
     policy: RetryPolicy,
     attempt: int,
     outcome: Outcome,

@@ -19,7 +19,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str | Secret) -> None:
-        self._value: str = value._value if isinstance(value, Secret) else value
+        self._value: str = value.reveal() if isinstance(value, Secret) else value
 
     def reveal(self) -> str:
         """The plain text."""

@@ -62,7 +62,7 @@ def structure(data: Any, model: type[T]) -> T:
     """*data* as a *model*; raises WireError."""
     try:
         return _camel_case.structure(data, model)
-    except Exception as exc:  # cattrs lets through whatever a hook raises
+    except Exception as exc:  # noqa: BLE001 - cattrs lets through whatever a hook raises
         raise WireError("; ".join(cattrs.transform_error(exc))) from None
 
 
@@ -109,7 +109,7 @@ def _model_hook(cls: Any, converter: cattrs.Converter) -> Callable[[Any, Any], A
             raise TypeError(msg)
         model = build(data, kind)
         if keeps_raw:
-            object.__setattr__(model, "raw", data)  # noqa: PLC2801 - the model is frozen
+            object.__setattr__(model, "raw", data)
         return model
 
     return hook

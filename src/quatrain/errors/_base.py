@@ -135,7 +135,7 @@ class ServerError(APIError):
     """5xx: the server, or something in front of it, failed."""
 
 
-class Resolvable(QuatrainError):
+class ResolvableError(QuatrainError):
     """Mixin: an error that carries the way to settle it."""
 
     _resolver: Any = None

@@ -14,7 +14,7 @@ from ._base import (
     PermissionDeniedError,
     QuatrainError,
     RateLimitError,
-    Resolvable,
+    ResolvableError,
     ServerError,
     TransportError,
     ValidationFailedError,
@@ -130,7 +130,7 @@ class EffectUncertainError(VerityError):
         self.effect_id = effect_id
 
 
-class CommitUncertainError(VerityError, Resolvable):
+class CommitUncertainError(VerityError, ResolvableError):
     """The action ran and its commit could not be confirmed: never act again by hand.
 
     ``result`` is what the action returned (or ``observe`` found), ``commit_error`` why the

@@ -1,0 +1,86 @@
+"""What both halves of the runtime share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+if hasattr(time, "CLOCK_BOOTTIME"):
+
+    def steady_now() -> float:
+        """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+else:  # pragma: no cover - macOS: its monotonic clock stops in suspend
+    steady_now = time.monotonic
+
+EXPIRED = "it ran out: no renewal was confirmed in time"
+
+
+class Lost(Exception):  # noqa: N818 - a state of affairs, caught at once by whoever holds it
+    """What is being held is held no longer; the reason is the message."""
+
+
+class Tenure:
+    """What this side knows of how long it holds something."""
+
+    __slots__ = ("_deadline", "_now", "_reason")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._deadline = math.inf
+        self._reason: str | None = None
+
+    @property
+    def deadline(self) -> float:
+        """Until then it is held for sure; on the clock's ``now()``."""
+        return self._deadline
+
+    @property
+    def lost(self) -> bool:
+        """Once true it stays true: a renewal confirmed too late does not bring it back."""
+        return self.reason is not None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is lost; None while it is held."""
+        if self._reason is None and self._now() >= self._deadline:
+            self._reason = EXPIRED
+        return self._reason
+
+    @property
+    def remaining(self) -> float:
+        """Seconds it is still held for sure; 0 once it is lost."""
+        return 0.0 if self.lost else self._deadline - self._now()
+
+    def check(self) -> None:
+        """Raise Lost when it is."""
+        if (reason := self.reason) is not None:
+            raise Lost(reason)
+
+
+def is_async_callable(fn: Any) -> bool:
+    """True when calling *fn* certainly gives an awaitable (partials, ``__call__`` seen through)."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return inspect.iscoroutinefunction(fn) or (
+        callable(fn) and inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
+    )
+
+
+def wants_argument(fn: Callable[..., Any]) -> bool:
+    """True when *fn* has one required positional parameter: it is to be given its context.
+
+    A parameter with a default does not count: ``lambda order=order: …`` binds a loop variable.
+    """
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return len(required) == 1
