@@ -108,9 +108,9 @@ def no_ssl_context() -> ssl.SSLContext:
 @functools.lru_cache(maxsize=64)
 def proxy_for(scheme: str, host: str) -> str | None:
     """The environment's proxy for an origin (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``)."""
-    proxies = urllib.request.getproxies_environment()
-    if _is_loopback(host) or urllib.request.proxy_bypass_environment(host, proxies):
+    if _is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
+    proxies = urllib.request.getproxies()
     return proxies.get(scheme) or proxies.get("all")
 
 

@@ -97,7 +97,9 @@ def _number(value: Any, _: Any) -> float:
 
 
 def _model_hook(cls: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    names = {f.name: override(rename=camel(f.name)) for f in attrs.fields(cls) if f.name != "raw"}
+    names: dict[str, Any] = {
+        f.name: override(rename=camel(f.name)) for f in attrs.fields(cls) if f.name != "raw"
+    }
     keeps_raw = any(field.name == "raw" for field in attrs.fields(cls))
     if keeps_raw:
         names["raw"] = override(omit=True)

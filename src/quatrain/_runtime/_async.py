@@ -1,0 +1,375 @@
+"""Async half of the runtime pair, over anyio: asyncio and trio."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now
+
+T = TypeVar("T")
+
+__all__ = [
+    "SYSTEM_CLOCK",
+    "Act",
+    "Clock",
+    "Event",
+    "Fn",
+    "Keeper",
+    "Limiter",
+    "LoopLocal",
+    "background",
+    "call",
+    "finish",
+]
+
+Fn = Callable[..., Awaitable[T]]
+"""What is awaited."""
+Act = Callable[..., Awaitable[T]] | Callable[..., T]
+"""What a user passes to be run: a coroutine function, or a plain one for a worker thread."""
+
+
+class Clock:
+    """Time, in one place: tests pass their own and never sleep."""
+
+    def now(self) -> float:
+        """Seconds on a steady clock."""
+        return steady_now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; returns at once for zero and less."""
+        if seconds > 0:
+            await anyio.sleep(seconds)
+
+
+SYSTEM_CLOCK = Clock()
+
+
+def Limiter(slots: int) -> anyio.Semaphore:  # noqa: N802 - a class in the other half
+    """So many at once: ``await acquire()``, ``release()``."""
+    return anyio.Semaphore(slots, fast_acquire=True)
+
+
+class Event(Protocol):
+    """Something that happens once: ``is_set()``, ``await wait()``."""
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+
+    async def wait(self) -> None:
+        """Return when it has."""
+
+
+class Keeper(Tenure):
+    """What a background loop and the block it serves share."""
+
+    __slots__ = ("_body", "_clock", "_event", "_interrupted", "_loop")
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock.now)
+        self._clock = clock
+        self._loop = anyio.CancelScope(shield=True)  # cancelling the block never stops renewals
+        self._body: anyio.CancelScope | None = None
+        self._event = _LostEvent(self)
+        self._interrupted: BaseException | None = None
+
+    @property
+    def event(self) -> Event:
+        """Set once it is lost."""
+        return self._event
+
+    async def wait(self, seconds: float) -> bool:
+        """Sleep; True when the loop has to end (here it is cancelled instead: always False)."""
+        await self._clock.sleep(seconds)
+        return False
+
+    def extend(self, deadline: float) -> None:
+        """Held for sure until *deadline*; too late when it is lost already."""
+        if not self.lost:
+            self._deadline = deadline
+            if self._body is not None:
+                self._body.deadline = anyio.current_time() + self.remaining
+
+    def lose(self, reason: str) -> None:
+        """It is lost: what runs in ``call`` is cancelled."""
+        self._reason = self._reason or reason
+        self._event.set()
+        if self._body is not None:
+            self._body.cancel()
+
+    async def call(self, act: Act[T], *args: Any) -> T:
+        """``call(act)`` while it is held; raises Lost when it was lost before the act ended.
+
+        A coroutine is cancelled on loss. A thread can't be: its result is returned all the same,
+        also when the caller is cancelled meanwhile; ``resume()`` then lets that go on.
+        """
+        self.check()
+        if is_async_callable(act):
+            return await self._while_held(cast("Callable[..., Awaitable[T]]", act), *args)
+        result = await self._in_thread(act, *args)
+        if inspect.isawaitable(result):  # a lambda that made a coroutine
+            self.resume()
+            return await self._while_held(_itself, result)
+        return cast("T", result)
+
+    async def _while_held(self, fn: Callable[..., Awaitable[T]], *args: Any) -> T:
+        with anyio.CancelScope() as scope:
+            self._body = scope
+            if self._deadline < math.inf:
+                scope.deadline = anyio.current_time() + self.remaining
+            try:
+                return await fn(*args)
+            except Exception as exc:
+                if scope.cancel_called:  # it broke while it was being cancelled
+                    raise Lost(self.reason or EXPIRED) from exc
+                raise
+            finally:
+                self._body = None
+        self.lose(self.reason or EXPIRED)
+        raise Lost(self.reason or EXPIRED)
+
+    async def _in_thread(self, fn: Callable[..., Any], *args: Any) -> Any:
+        outcome = _Outcome[Any]()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(outcome.of, _run_in_thread, fn, *args)
+        except anyio.get_cancelled_exc_class() as exc:
+            if not outcome:
+                raise
+            self._interrupted = exc
+        except BaseExceptionGroup as group:
+            raise _only(group) from None
+        return outcome.get()
+
+    def resume(self) -> None:
+        """Let a cancellation that had to wait for a thread go on now."""
+        if (interrupted := self._interrupted) is not None:
+            self._interrupted = None
+            raise interrupted
+
+
+class _LostEvent:
+    """Set by ``lose``, or by the deadline passing while nobody looked."""
+
+    def __init__(self, tenure: Tenure) -> None:
+        self._tenure = tenure
+        self._event: anyio.Event | None = None  # made by the first waiter: most never wait
+
+    def is_set(self) -> bool:
+        return self._tenure.lost
+
+    def set(self) -> None:
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        if not self.is_set():
+            self._event = self._event or anyio.Event()
+            await self._event.wait()
+
+
+class background:  # noqa: N801 - used like a function: ``async with background(fn) as keeper``
+    """Run ``fn(keeper, *args)`` beside the block, from *after* seconds on; it ends with the block.
+
+    If *fn* raises, what is held is lost. Leaving the block gives *fn* up to *linger* seconds more.
+    No ExceptionGroup leaves it: the block's own exception does.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Awaitable[None]],
+        *args: Any,
+        after: float = 0.0,
+        linger: float = 0.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._fn = fn
+        self._args = args
+        self._after = after
+        self._linger = linger
+        self._clock = clock
+        self._keeper = Keeper(clock)
+        self._group = anyio.create_task_group()
+
+    async def __aenter__(self) -> Keeper:
+        await self._group.__aenter__()
+        self._group.start_soon(self._run)
+        return self._keeper
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        loop = self._keeper._loop  # noqa: SLF001 - the two are one thing
+        if self._linger > 0 and kind is None:
+            loop.deadline = anyio.current_time() + self._linger
+        else:
+            loop.cancel()
+        cancelled = exc is not None and isinstance(exc, anyio.get_cancelled_exc_class())
+        try:
+            # anything but a cancellation goes around the group, which would wrap it
+            await self._group.__aexit__(*((kind, exc, trace) if cancelled else (None, None, None)))
+        except BaseExceptionGroup as group:  # trio: KeyboardInterrupt while leaving the group
+            raise _only(group) from None
+
+    async def _run(self) -> None:
+        with self._keeper._loop:  # noqa: SLF001
+            try:
+                await self._clock.sleep(self._after)
+                await self._fn(self._keeper, *self._args)
+            except Lost as exc:
+                self._keeper.lose(str(exc))
+            except Exception as exc:  # noqa: BLE001 - whatever it is, nothing is renewed any more
+                self._keeper.lose(f"its background task failed: {exc!r}")
+
+
+async def call(fn: Act[T], *args: Any) -> T:
+    """Await a coroutine function; run any other callable in a worker thread.
+
+    A running thread cannot be stopped: this returns only after it has ended, whatever cancels
+    the caller.
+    """
+    keeper = Keeper(SYSTEM_CLOCK)
+    result = await keeper.call(fn, *args)
+    keeper.resume()
+    return result
+
+
+async def finish(fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
+    """``fn(*args)``, begun and ended whatever cancels the caller: then for *seconds* more."""
+    outcome = _Outcome[T]()
+    scope = anyio.CancelScope(shield=True)
+    done = anyio.Event()
+
+    async def run() -> None:
+        with scope:
+            await outcome.of(fn, *args)
+        done.set()
+
+    try:
+        # in a child: a task group outlasts any number of task.cancel() of its host
+        async with anyio.create_task_group() as group:
+            group.start_soon(run)
+            try:
+                await done.wait()
+            except anyio.get_cancelled_exc_class():
+                scope.deadline = anyio.current_time() + seconds
+                raise
+    except BaseExceptionGroup as group:
+        raise _only(group) from None
+    return outcome.get()
+
+
+class LoopLocal(Generic[T]):
+    """One *T* for each running event loop, closed when its loop ends.
+
+    Connections belong to the loop that opened them, while a client may be used on several, one
+    after the other or at once. The value is kept by an async generator that is suspended on its
+    loop: asyncio and trio both close such generators when they end.
+    """
+
+    def __init__(self, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> None:
+        self._make = make
+        self._close = close
+        self._values: WeakKeyDictionary[Any, tuple[T, AsyncGenerator[None]]] = WeakKeyDictionary()
+
+    def __bool__(self) -> bool:
+        """Whether any loop has a value."""
+        return bool(self._values)
+
+    async def get(self) -> T:
+        """The running loop's value, made on first use."""
+        loop = anyio.lowlevel.current_token().native_token
+        try:
+            return self._values[loop][0]
+        except KeyError:
+            value = self._make()
+            guard = self._until_loop_ends(loop, value)
+            await anext(guard)  # to its yield, at once: nothing else runs meanwhile
+            self._values[loop] = value, guard
+            return value
+
+    async def _until_loop_ends(self, loop: Any, value: T) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self._values.pop(loop, None)
+            await self._close(value)
+
+    async def aclose(self) -> None:
+        """Close the running loop's value now, and other loops' on those loops."""
+        own = anyio.lowlevel.current_token().native_token
+        for loop, (_, guard) in list(self._values.items()):
+            if loop is own:
+                await guard.aclose()
+            else:
+                _close_on(loop, guard)
+
+    def abandon(self) -> None:
+        """Nobody will close it any more: each loop closes its own value when it ends."""
+        for loop, (_, guard) in self._values.items():
+            _abandoned.setdefault(loop, []).append(guard)
+
+
+_abandoned: WeakKeyDictionary[Any, list[AsyncGenerator[None]]] = WeakKeyDictionary()
+
+
+def _close_on(loop: Any, guard: AsyncGenerator[None]) -> None:
+    with contextlib.suppress(RuntimeError):  # that loop has ended, and with it the guard
+        if hasattr(loop, "run_sync_soon"):
+            import trio  # noqa: PLC0415 - only there when it is the one that runs
+
+            loop.run_sync_soon(trio.lowlevel.spawn_system_task, guard.aclose)
+        else:
+            loop.call_soon_threadsafe(lambda: loop.create_task(guard.aclose()))
+
+
+class _Outcome(Generic[T]):
+    """What a child task came to, carried around its task group so that nothing is wrapped."""
+
+    def __init__(self) -> None:
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._results) or self._error is not None
+
+    async def of(self, fn: Callable[..., Awaitable[T]], *args: Any) -> None:
+        try:
+            self._results.append(await fn(*args))
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as exc:  # noqa: BLE001 - raised again by get()
+            self._error = exc
+
+    def get(self) -> T:
+        if self._error is not None:
+            raise self._error
+        if not self._results:
+            raise TimeoutError
+        return self._results[0]
+
+
+async def _run_in_thread(fn: Callable[..., Any], *args: Any) -> Any:
+    # boxed: trio refuses a bare coroutine from a thread
+    return (await anyio.to_thread.run_sync(lambda: (fn(*args),)))[0]
+
+
+async def _itself(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The single exception of a group, or the group."""
+    return group.exceptions[0] if len(group.exceptions) == 1 else group

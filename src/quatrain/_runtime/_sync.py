@@ -1,0 +1,260 @@
+"""Sync half of the runtime pair, over threads."""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from ._core import Lost, Tenure, steady_now
+from ._timer import call_later
+
+T = TypeVar("T")
+
+__all__ = [
+    "SYSTEM_CLOCK",
+    "Act",
+    "Clock",
+    "Event",
+    "Fn",
+    "Keeper",
+    "Limiter",
+    "LoopLocal",
+    "background",
+    "call",
+    "finish",
+]
+
+Fn = Callable[..., T]
+"""What is called."""
+Act = Callable[..., T]
+"""What a user passes to be run."""
+
+JOIN = 1.0
+"""Seconds the end of a block waits for a background request that is under way."""
+
+
+class Clock:
+    """Time, in one place: tests pass their own and never sleep."""
+
+    def now(self) -> float:
+        """Seconds on a steady clock."""
+        return steady_now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; returns at once for zero and less."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+    def wait_for(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until *event* is set; False when it is not in time."""
+        return event.wait(max(0.0, seconds))
+
+    def call_later(self, seconds: float, fn: Callable[[], None]) -> Callable[[], None]:
+        """Have a shared thread call *fn*, which must not block; the answer calls it off."""
+        return call_later(seconds, fn)
+
+
+SYSTEM_CLOCK = Clock()
+
+
+def Limiter(slots: int) -> threading.Semaphore:  # noqa: N802 - like its twin
+    """So many at once: ``acquire()``, ``release()``."""
+    return threading.Semaphore(slots)
+
+
+class Event(Protocol):
+    """Something that happens once: ``is_set()``, ``wait()``."""
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+
+    def wait(self) -> None:
+        """Return when it has."""
+
+
+class Keeper(Tenure):
+    """What a background loop and the block it serves share."""
+
+    __slots__ = ("_clock", "_event", "_owner", "_stop")
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock.now)
+        self._clock = clock
+        self._stop = threading.Event()
+        self._owner = threading.current_thread()
+        self._event = _LostEvent(self, clock)
+
+    @property
+    def event(self) -> Event:
+        """Set once it is lost."""
+        return self._event
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; True when the loop has to end: the block is over, or its thread is dead."""
+        return self._clock.wait_for(self._stop, seconds) or not self._owner.is_alive()
+
+    def extend(self, deadline: float) -> None:
+        """Held for sure until *deadline*; too late when it is lost already."""
+        if not self.lost:
+            self._deadline = deadline
+
+    def lose(self, reason: str) -> None:
+        """It is lost: the block sees it when it looks."""
+        self._reason = self._reason or reason
+        self._event.set()
+
+    def call(self, act: Act[T], *args: Any) -> T:
+        """``call(act)`` while it is held; raises Lost when it is lost before the act begins.
+
+        An act that runs can't be stopped: its result is returned all the same.
+        """
+        self.check()
+        return call(act, *args)
+
+    def resume(self) -> None:
+        """Nothing had to wait."""
+
+
+class _LostEvent:
+    """Set by ``lose``, or by the deadline passing while nobody looked."""
+
+    def __init__(self, tenure: Tenure, clock: Clock) -> None:
+        self._tenure = tenure
+        self._clock = clock
+        self._event = threading.Event()
+
+    def is_set(self) -> bool:
+        return self._tenure.lost
+
+    def set(self) -> None:
+        self._event.set()
+
+    def wait(self) -> None:
+        while not self.is_set():
+            # the deadline moves with each renewal: look again when it should have passed
+            self._clock.wait_for(self._event, min(self._tenure.remaining, threading.TIMEOUT_MAX))
+
+
+class background:  # noqa: N801 - used like a function: ``with background(fn) as keeper``
+    """Run ``fn(keeper, *args)`` beside the block, from *after* seconds on; it ends with the block.
+
+    Its daemon thread starts when *after* has passed, so that a block that ends before costs none.
+    If *fn* raises, what is held is lost. Leaving the block waits for *fn* for a bounded time: up
+    to *linger* seconds, and a moment for a request under way.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., None],
+        *args: Any,
+        after: float = 0.0,
+        linger: float = 0.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._fn = fn
+        self._args = args
+        self._after = after
+        self._linger = linger
+        self._clock = clock
+        self._keeper = Keeper(clock)
+        self._lock = threading.Lock()
+        self._over = False
+        self._thread: threading.Thread | None = None
+        self._call_off: Callable[[], None] | None = None
+
+    def __enter__(self) -> Keeper:
+        context = contextvars.copy_context()
+        if self._after > 0:
+            self._call_off = self._clock.call_later(self._after, lambda: self._start(context))
+        else:
+            self._start(context)
+        return self._keeper
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._over = True
+        if self._call_off is not None:
+            self._call_off()
+        if self._linger > 0 and kind is None and self._thread is not None:
+            self._thread.join(self._linger)
+        self._keeper._stop.set()  # noqa: SLF001 - the two are one thing
+        if self._thread is not None:
+            self._thread.join(JOIN)
+
+    def _start(self, context: contextvars.Context) -> None:
+        with self._lock:
+            if self._over:
+                return
+            self._thread = threading.Thread(
+                target=context.run, args=(self._run,), name="quatrain-background", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._fn(self._keeper, *self._args)
+        except Lost as exc:
+            self._keeper.lose(str(exc))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, nothing is renewed any more
+            self._keeper.lose(f"its background task failed: {exc!r}")
+
+
+def call(fn: Act[T], *args: Any) -> T:
+    """Call *fn*; raises TypeError when it turns out to be async."""
+    result = fn(*args)
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # it will never be awaited: no warning on top of the error
+        msg = "this callable is async: use the async client for it"
+        raise TypeError(msg)
+    return result
+
+
+def finish(fn: Callable[..., T], *args: Any, seconds: float = 5.0) -> T:  # noqa: ARG001
+    """``fn(*args)``: its requests' own time-outs bound it."""
+    return fn(*args)
+
+
+class LoopLocal(Generic[T]):
+    """One *T* for the process: threads share it."""
+
+    def __init__(self, make: Callable[[], T], close: Callable[[T], None]) -> None:
+        self._make = make
+        self._close = close
+        self._lock = threading.Lock()
+        self._value: T | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is a value."""
+        return self._value is not None
+
+    def get(self) -> T:
+        """The value, made on first use."""
+        value = self._value
+        if value is None:
+            with self._lock:
+                value = self._value
+                if value is None:
+                    value = self._value = self._make()
+        return value
+
+    def close(self) -> None:
+        """Close the value."""
+        with self._lock:
+            value, self._value = self._value, None
+        if value is not None:
+            self._close(value)
+
+    def abandon(self) -> None:
+        """Nobody will close it any more."""
+        self.close()
