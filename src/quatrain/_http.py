@@ -21,6 +21,8 @@ from ._secret import Secret
 from ._version import __version__
 
 USER_AGENT: Final = f"quatrain/{__version__}"
+KEEPALIVE_EXPIRY: Final = 55.0
+"""Seconds an idle connection is kept; servers and balancers commonly close theirs after 60."""
 MAX_HEADER_KEY: Final = 8_192  # characters of an API key; servers refuse longer header lines
 
 
@@ -114,19 +116,35 @@ def proxy_for(scheme: str, host: str) -> str | None:
     return proxies.get(scheme) or proxies.get("all")
 
 
-def lane_options(url: httpx.URL, keepalive_expiry: float) -> dict[str, Any]:
+def lane_options(url: httpx.URL) -> dict[str, Any]:
     """Arguments of a single-connection httpx transport to *url*'s origin."""
     return {
         "verify": ssl_context() if url.scheme == "https" else no_ssl_context(),
         "trust_env": False,
         "proxy": proxy_for(url.scheme, url.host),
         "limits": httpx.Limits(
-            max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY
         ),
     }
 
 
-def never_sent(exc: httpx.TransportError) -> bool:
+def headers(key: Secret, *, has_body: bool) -> list[tuple[bytes, bytes]]:
+    """A request's headers. The key goes from the secret into the list, through no variable."""
+    return [
+        *(_JSON_BODY if has_body else _NO_BODY),
+        (b"authorization", b"Bearer " + key.reveal().encode("ascii")),
+    ]
+
+
+_NO_BODY: Final = [
+    (b"accept", b"application/json"),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"user-agent", USER_AGENT.encode("ascii")),
+]
+_JSON_BODY: Final = [*_NO_BODY, (b"content-type", b"application/json")]
+
+
+def never_sent(exc: httpx.RequestError) -> bool:
     """True when the request surely did not reach the server."""
     return isinstance(
         exc,

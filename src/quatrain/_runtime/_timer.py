@@ -67,7 +67,7 @@ class Timer:
             fn = self._next()
             try:
                 fn()
-            except Exception:
+            except Exception:  # noqa: BLE001 - one call must not end the others
                 # e.g. no thread can be started: who waits for it will see the deadline pass
                 _log.exception("a timed call failed")
             del fn

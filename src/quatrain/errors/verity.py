@@ -19,6 +19,7 @@ from ._base import (
     TransportError,
     ValidationFailedError,
 )
+from ._family import Family
 
 __all__ = [
     "CommitRefusedError",
@@ -201,3 +202,21 @@ class CommitRefusedError(LeaseLostError, CommitUncertainError):
             self, effect_key, f"the commit was refused ({commit_error})", fence_token, result=result
         )
         self.commit_error = commit_error
+
+
+FAMILY = Family(
+    config=VerityConfigError,
+    input=VerityValidationError,
+    transport=VerityTransportError,
+    api=VerityApiError,
+    server=VerityServerError,
+    kinds={
+        401: VerityAuthenticationError,
+        403: VerityPermissionDeniedError,
+        404: VerityNotFoundError,
+        409: VerityConflictError,
+        422: VerityValidationFailedError,
+        429: VerityRateLimitError,
+    },
+)
+"""The transport's way from an answer to one of these."""

@@ -1,0 +1,62 @@
+"""From an answer to an exception: one platform's errors, by what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from ._base import APIError, ConfigError, InputError, TransportError
+
+SNIPPET: Final = 500
+"""Characters kept of an error body that is not JSON."""
+
+
+@attrs.frozen
+class Family:
+    """One platform's classes for the shared kinds."""
+
+    config: type[ConfigError]
+    input: type[InputError]
+    transport: type[TransportError]
+    api: type[APIError]
+    server: type[APIError]
+    kinds: Mapping[int, type[APIError]]
+    """By HTTP status; any other 5xx is a ``server``, anything else an ``api`` error."""
+
+    def error(self, status: int, body: Any, request_id: str | None, **fields: Any) -> APIError:
+        """The exception for an error answer whose *body* is its JSON, or its text."""
+        cls = self.kinds.get(status) or (self.server if 500 <= status < 600 else self.api)
+        return cls(status, body, request_id or _request_id(body), **_describe(body), **fields)
+
+    def unexpected(
+        self, status: int, body: Any, request_id: str | None, reason: str, **fields: Any
+    ) -> APIError:
+        """The exception for an answer that is a success and still not what it should be."""
+        request_id = request_id or _request_id(body)
+        return self.api(status, body, request_id, message=f"unexpected answer: {reason}", **fields)
+
+
+def _request_id(body: Any) -> str | None:
+    value = body.get("requestId") if isinstance(body, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+def _describe(body: Any) -> dict[str, Any]:
+    """Code, message and detail from the shapes that servers and gateways answer in."""
+    if not isinstance(body, Mapping):
+        text = " ".join(body.split())[:SNIPPET] if isinstance(body, str) else ""
+        return {"message": text or None}
+    inner = body.get("error")
+    source = inner if isinstance(inner, Mapping) else body
+    message = source.get("message") or (inner if isinstance(inner, str) else None)
+    code = source.get("code")
+    detail = next((source[k] for k in ("detail", "details", "errors") if k in source), None)
+    if message is None and isinstance(detail, str):
+        message = detail
+    return {
+        "message": message if isinstance(message, str) else None,
+        "code": code if isinstance(code, str) else None,
+        "detail": detail,
+    }
