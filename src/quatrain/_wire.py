@@ -16,6 +16,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
 from ._http import refuse_json_constant
+from .models.verity import LeaseCachedResponse, LeaseGrantedResponse, LeaseResponse
 
 T = TypeVar("T")
 
@@ -117,12 +118,26 @@ def _model_hook(cls: Any, converter: cattrs.Converter) -> Callable[[Any, Any], A
     return hook
 
 
+def _lease_answer(data: Any) -> type[LeaseGrantedResponse | LeaseCachedResponse]:
+    status = data.get("status") if isinstance(data, Mapping) else None
+    if status == "granted":
+        return LeaseGrantedResponse
+    if status in {"cached_completed", "cached_failed"}:
+        return LeaseCachedResponse
+    # a status to come could mean anything: to guess would be to act, or not to
+    msg = f"a lease can't be {status!r}"
+    raise ValueError(msg)
+
+
 def _make_camel_case() -> cattrs.Converter:
     converter = cattrs.Converter()
     converter.register_structure_hook(str, _exactly(str, "a string"))
     converter.register_structure_hook(int, _exactly(int, "an integer"))
     converter.register_structure_hook(bool, _exactly(bool, "true or false"))
     converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(
+        LeaseResponse, lambda data, _: converter.structure(data, _lease_answer(data))
+    )
     converter.register_structure_hook_factory(attrs.has, lambda cls: _model_hook(cls, converter))
     return converter
 

@@ -82,7 +82,7 @@ class AsyncTransport:
         _http.check_key(api_key, family.config)
         self._key = api_key
         self._family = family
-        self._timeout = timeout
+        self.timeout = timeout
         self._policy = policy
         self._client = http_client
         self.clock = clock
@@ -152,7 +152,7 @@ class AsyncTransport:
         return response
 
     def _request(self, call: Call, content: bytes | None) -> httpx.Request:
-        seconds = self._timeout if call.timeout is None else call.timeout
+        seconds = self.timeout if call.timeout is None else call.timeout
         return httpx.Request(
             call.method,
             self.origin.url_for(call.path, call.query),
@@ -259,7 +259,8 @@ def _summary(
 
 
 def _request_id(response: httpx.Response) -> str | None:
-    return response.headers.get("x-request-id")
+    value: str | None = response.headers.get("x-request-id")
+    return value
 
 
 async def _close_all(lanes: dict[Lane, AsyncLanes]) -> None:

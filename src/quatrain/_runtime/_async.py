@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
     "finish",
 ]
 
-Fn = Callable[..., Awaitable[T]]
+Fn = Callable[P, Awaitable[T]]
 """What is awaited."""
 Act = Callable[..., Awaitable[T]] | Callable[..., T]
 """What a user passes to be run: a coroutine function, or a plain one for a worker thread."""

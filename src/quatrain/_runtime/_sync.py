@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from ._core import Lost, Tenure, steady_now
 from ._timer import call_later
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
     "finish",
 ]
 
-Fn = Callable[..., T]
+Fn = Callable[P, T]
 """What is called."""
 Act = Callable[..., T]
 """What a user passes to be run."""

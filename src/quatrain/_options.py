@@ -1,0 +1,34 @@
+"""The keyword options of ``protect``, in one place: all ways to it take the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypedDict
+
+from ._lease import Lease
+from .models.verity import LeaseCachedResponse
+
+OnConflict = Literal["retry", "throw"]
+OnUncertain = Literal["act", "raise"]
+OnUnavailable = Literal["block", "proceed"]
+OnLease = Callable[[Lease | LeaseCachedResponse], object]
+
+
+class RunOptions(TypedDict, total=False):
+    """What an effect of a workflow's run can be told; see ``protect`` of the client."""
+
+    namespace: str | None
+    key_suffix: str | None
+    lease_duration_ms: int | None
+    input_json: Any
+    on_conflict: OnConflict
+    on_lease: OnLease | None
+    on_uncertain: OnUncertain | None
+    on_unavailable: OnUnavailable | None
+
+
+class EffectOptions(RunOptions, total=False):
+    """What an effect can be told; see ``protect`` of the client."""
+
+    effect_name: str | None
+    agent_id: str | None

@@ -1,0 +1,98 @@
+"""Verity: effects that happen exactly once, under leases renewed in the background."""
+
+from __future__ import annotations
+
+from ._async.effects import AsyncEffects
+from ._async.verity import AsyncVerityClient
+from ._async.workflows import AsyncCaseContext, AsyncRunContext, AsyncWorkflowContext
+from ._lease import EffectContext, Lease
+from ._sync.effects import Effects
+from ._sync.verity import VerityClient
+from ._sync.workflows import CaseContext, RunContext, WorkflowContext
+from .errors.verity import (
+    CommitRefusedError,
+    CommitUncertainError,
+    EffectPreviouslyFailedError,
+    EffectUncertainError,
+    LeaseConflictError,
+    LeaseLostError,
+    VerityApiError,
+    VerityAuthenticationError,
+    VerityConfigError,
+    VerityConflictError,
+    VerityError,
+    VerityNotFoundError,
+    VerityPermissionDeniedError,
+    VerityRateLimitError,
+    VerityServerError,
+    VerityTransportError,
+    VerityValidationError,
+    VerityValidationFailedError,
+)
+from .models.verity import (
+    CommitRequestBody,
+    CommitResponse,
+    ConflictRetryConfig,
+    Effect,
+    EffectEvent,
+    EffectPage,
+    FailRequestBody,
+    FailResponse,
+    LeaseCachedResponse,
+    LeaseGrantedResponse,
+    LeaseRequestBody,
+    LeaseResponse,
+    ObserveResponse,
+    RenewRequestBody,
+    RenewResponse,
+    ReportObserveBody,
+)
+
+__all__ = [
+    "AsyncCaseContext",
+    "AsyncEffects",
+    "AsyncRunContext",
+    "AsyncVerityClient",
+    "AsyncWorkflowContext",
+    "CaseContext",
+    "CommitRefusedError",
+    "CommitRequestBody",
+    "CommitResponse",
+    "CommitUncertainError",
+    "ConflictRetryConfig",
+    "Effect",
+    "EffectContext",
+    "EffectEvent",
+    "EffectPage",
+    "EffectPreviouslyFailedError",
+    "EffectUncertainError",
+    "Effects",
+    "FailRequestBody",
+    "FailResponse",
+    "Lease",
+    "LeaseCachedResponse",
+    "LeaseConflictError",
+    "LeaseGrantedResponse",
+    "LeaseLostError",
+    "LeaseRequestBody",
+    "LeaseResponse",
+    "ObserveResponse",
+    "RenewRequestBody",
+    "RenewResponse",
+    "ReportObserveBody",
+    "RunContext",
+    "VerityApiError",
+    "VerityAuthenticationError",
+    "VerityClient",
+    "VerityConfigError",
+    "VerityConflictError",
+    "VerityError",
+    "VerityNotFoundError",
+    "VerityPermissionDeniedError",
+    "VerityRateLimitError",
+    "VerityServerError",
+    "VerityTransportError",
+    "VerityValidationError",
+    "VerityValidationFailedError",
+    "WorkflowContext",
+]
