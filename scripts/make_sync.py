@@ -58,6 +58,7 @@ KEYWORD = re.compile(
     r"|\bawait (?=\w+(?:[(\[]|\.\w))"  # await fn(…), await items[0], await client.aclose()
     r"|(?<=`)await (?=\w)"
 )
+ARTICLE = re.compile(r"\b([Aa])n (?=[^\sA-Za-z]*Async[B-DFGJ-NP-TV-Z])")  # an AsyncLease, a Lease
 WORD = re.compile(r"\\.|\w+", re.DOTALL)  # an escape is no part of a word: "\nAsyncClient"
 
 LEFT_OVER = re.compile(
@@ -81,22 +82,28 @@ class Project:
 
     def sources(self) -> dict[str, str]:
         """The text of every source by its path from the root."""
-        files = [p for tree in self.trees for p in _files(self.root / tree)]
-        if strangers := [p for p in files if p.suffix != ".py"]:
-            raise Refused(
-                *(f"{p}: not Python: keep it outside the generated trees" for p in strangers)
-            )
-        return {p.relative_to(self.root).as_posix(): p.read_text("utf-8") for p in files}
+        files = self._below(self.trees)
+        if strangers := [path for path in files if not path.endswith(".py")]:
+            raise Refused(*(f"{path}: only Python belongs in the trees" for path in strangers))
+        return {path: file.read_text("utf-8") for path, file in files.items()}
+
+    def generated(self) -> dict[str, bytes]:
+        """What the generated trees hold now, by path from the root."""
+        files = self._below(self.trees.values())
+        return {path: file.read_bytes() for path, file in files.items()}
+
+    def _below(self, trees: Iterable[str]) -> dict[str, Path]:
+        files = (file for tree in trees for file in sorted((self.root / tree).rglob("*")))
+        return {
+            file.relative_to(self.root).as_posix(): file
+            for file in files
+            if file.is_file() and file.parent.name != "__pycache__"
+        }
 
     def twin(self, path: str) -> str:
         """Where the twin of a source goes."""
         tree = next(tree for tree in self.trees if path.startswith(f"{tree}/"))
         return self.trees[tree] + path.removeprefix(tree)
-
-    def generated(self) -> dict[str, bytes]:
-        """What the generated trees hold now, by path from the root."""
-        files = itertools.chain(*(_files(self.root / tree) for tree in self.trees.values()))
-        return {p.relative_to(self.root).as_posix(): p.read_bytes() for p in files}
 
     def rename(self, word: str) -> str:
         """A name of the blocking flavour from one of the awaiting flavour."""
@@ -110,11 +117,8 @@ class Project:
 
     def convert(self, prose: str) -> str:
         """A comment, docstring or string with its names and its code converted."""
-        return WORD.sub(lambda word: self.rename(word[0]), KEYWORD.sub("", prose))
-
-
-def _files(tree: Path) -> list[Path]:
-    return sorted(p for p in tree.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        prose = ARTICLE.sub(r"\1 ", KEYWORD.sub("", prose))
+        return WORD.sub(lambda word: self.rename(word[0]), prose)
 
 
 # -- from sources to twins ------------------------------------------------------------------------
@@ -239,10 +243,14 @@ def _needless_brackets(source: str) -> Iterator[tuple[int, int]]:
 
 
 def _ruff(project: Project, command: Sequence[str], files: Iterable[Path]) -> None:
-    if paths := [str(file) for file in files]:
+    if paths := [str(file) for file in files]:  # one by one: a folder's may be excluded, these not
         config = f"--config={project.root / 'pyproject.toml'}"
         program = [sys.executable, "-m", "ruff", *command, config, "--no-cache", "--quiet", *paths]
-        subprocess.run(program, check=True, cwd=project.root)
+        done = subprocess.run(
+            program, capture_output=True, text=True, check=False, cwd=project.root
+        )
+        if done.returncode:
+            raise Refused(f"ruff can't read what was generated: {done.stderr.strip()}")
 
 
 # -- what is refused ------------------------------------------------------------------------------
@@ -262,15 +270,22 @@ def traps(project: Project, source: str) -> Iterator[tuple[int, str]]:
         if _has_comma(source[match.end() :]):
             line = source.count("\n", 0, match.start()) + 1
             yield line, "AsyncGenerator[X, Y]: Generator takes three: write AsyncIterator[X]"
-    names = {
-        token.string: token.start[0]
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.NAME
-    }
+    names = _names(tree)
     for name, line in names.items():
         twin = project.rename(name)
         if ASYNC_CLASS.search(name) and twin in names and name not in TWINS:
             yield line, f"{name} and {twin} are both used, and would be one"
+
+
+def _names(tree: ast.Module) -> dict[str, int]:
+    """The names that code uses, in f-strings too, and a line each."""
+    return {
+        name: node.lineno
+        for node in ast.walk(tree)
+        for field_ in ("id", "attr", "name", "asname", "arg")
+        if isinstance(name := getattr(node, field_, None), str)
+        if isinstance(node, ast.expr | ast.stmt | ast.alias | ast.arg | ast.keyword)
+    }
 
 
 def _twice_defined(project: Project, body: ast.Module | ast.ClassDef) -> Iterator[tuple[int, str]]:
@@ -319,8 +334,12 @@ def wrong_tools(project: Project) -> Iterator[str]:
     settings = tomllib.loads((project.root / "pyproject.toml").read_text("utf-8"))
     for requirement in settings["dependency-groups"]["lint"]:
         name, _, pinned = requirement.partition("==")
-        if (found := importlib.metadata.version(name)) != pinned:
-            yield f"{name} {found} is installed; pyproject pins {pinned} (pip install --group lint)"
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "not"
+        if found != pinned:
+            yield f"{requirement} is needed, {found} installed: pip install --group lint"
 
 
 # -- the command ----------------------------------------------------------------------------------
