@@ -40,8 +40,6 @@ TREES = {
 # Names that follow no rule below. One that no source uses any more fails the check.
 RENAMES = {
     "AsyncByteStream": "SyncByteStream",  # httpx's own
-    "asynccontextmanager": "contextmanager",
-    "enter_async_context": "enter_context",
     "handle_async_request": "handle_request",
 }
 
@@ -137,24 +135,31 @@ def generate(project: Project) -> dict[str, str]:
     if refusals:
         raise Refused(*refusals)
     with tempfile.TemporaryDirectory() as folder:
-        files = {path: Path(folder, "awaiting", path) for path in sources}
-        for path, file in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(cut_async_only(sources[path]), "utf-8")
-        _ruff(project, ["format"], files.values())  # unasync takes `await(x)` for `x)`
-        for file in files.values():
-            file.write_text(_prepare(project, file.read_text("utf-8")), "utf-8")
-        words = {word for file in files.values() for word in WORD.findall(file.read_text("utf-8"))}
-        table = {word: new for word in sorted(words) if (new := project.rename(word)) != word}
-        rule = unasync.Rule(f"{folder}/awaiting/", f"{folder}/blocking/", table)
-        unasync.unasync_files([str(file) for file in files.values()], [rule])
-        files = {path: Path(folder, "blocking", path) for path in sources}
+        files = _through_unasync(project, Path(folder), sources)
         for path, file in files.items():
             file.write_text(f"{banner(path)}\n{file.read_text('utf-8')}", "utf-8")
         # F401: what only the blocks that were cut had imported
         _ruff(project, ["check", "--select=I,F401,RUF022", "--fix", "--exit-zero"], files.values())
         _ruff(project, ["format"], files.values())
         return {project.twin(path): file.read_text("utf-8") for path, file in files.items()}
+
+
+def _through_unasync(project: Project, folder: Path, sources: Mapping[str, str]) -> dict[str, Path]:
+    """The blocking files, in *folder*, by the paths of their sources."""
+    files = {path: folder / "awaiting" / path for path in sources}
+    for path, file in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(cut_async_only(sources[path]), "utf-8")
+    _ruff(project, ["format"], files.values())  # `await (x)`: unasync would make `await(x)` `x)`
+    words: set[str] = set()
+    for file in files.values():
+        text = _prepare(project, file.read_text("utf-8"))
+        file.write_text(text, "utf-8")
+        words.update(WORD.findall(text))
+    table = {word: new for word in sorted(words) if (new := project.rename(word)) != word}
+    rule = unasync.Rule(f"{folder}/awaiting/", f"{folder}/blocking/", table)
+    unasync.unasync_files([str(file) for file in files.values()], [rule])
+    return {path: folder / "blocking" / path for path in sources}
 
 
 def banner(path: str) -> str:
