@@ -1,0 +1,76 @@
+"""Velocity OS, Velerian, Vendo and Verity: one SDK, async and sync, and a local platform."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from ._version import __version__
+from .errors import (
+    APIError,
+    AuthenticationError,
+    CommitRefusedError,
+    CommitUncertainError,
+    ConfigError,
+    ConflictError,
+    EffectPreviouslyFailedError,
+    EffectUncertainError,
+    InputError,
+    LeaseConflictError,
+    LeaseLostError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuatrainError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    ValidationFailedError,
+    VerityError,
+)
+
+if TYPE_CHECKING:
+    from ._async.client import AsyncClient
+    from ._sync.client import Client
+
+__all__ = [
+    "APIError",
+    "AsyncClient",
+    "AuthenticationError",
+    "Client",
+    "CommitRefusedError",
+    "CommitUncertainError",
+    "ConfigError",
+    "ConflictError",
+    "EffectPreviouslyFailedError",
+    "EffectUncertainError",
+    "InputError",
+    "LeaseConflictError",
+    "LeaseLostError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "QuatrainError",
+    "RateLimitError",
+    "ServerError",
+    "TransportError",
+    "ValidationFailedError",
+    "VerityError",
+    "__version__",
+    "errors",
+]
+
+# the clients bring httpx and cattrs along: whoever only wants an exception need not wait for them
+_LAZY = {"AsyncClient": "._async.client", "Client": "._sync.client"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(_LAZY[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,1 @@
-"""The source of both flavours: everything here is awaited; ``_sync/`` is made from it."""
+"""The clients. ``_async/`` is the source of both flavours, ``_sync/`` is made from it."""

@@ -148,14 +148,14 @@ class AsyncVerityClient:
         that nothing has happened yet. Both may take one parameter and then get an EffectContext;
         a plain function runs in a worker thread, while its lease is renewed.
 
-        - *effect_key*, ``key_suffix``, ``namespace``: the effect is ``key``, or ``key:suffix``, in the
-          call's namespace, else the client's.
-        - ``effect_name``, ``agent_id``, ``input_json`` (at most 64 KiB): for whoever reads the ledger.
+        - *effect_key*, ``key_suffix``, ``namespace``: the effect is ``key``, or ``key:suffix``, in
+          the call's namespace, else the client's.
+        - ``effect_name``, ``agent_id``, ``input_json`` (at most 64 KiB): for the ledger's readers.
         - ``lease_duration_ms``: 5,000 to 120,000; 30,000 when not given.
         - ``on_conflict``: go on asking while another agent holds the lease, or throw.
         - ``on_lease``: called with the Lease once it is held, or with the cached answer.
-        - ``on_uncertain``: an earlier attempt was cut off and nothing can tell what it did: act (the
-          default), or raise EffectUncertainError.
+        - ``on_uncertain``: an earlier attempt was cut off and nothing can tell what it did: act
+          (the default), or raise EffectUncertainError.
         - ``on_unavailable``: the ledger can't be reached: block (raise), or proceed unprotected.
 
         Raises what *act* raises, and: EffectPreviouslyFailedError, EffectUncertainError,
@@ -235,7 +235,8 @@ class AsyncVerityClient:
             async def refund(order_id: str) -> str: ...
 
         *key* is a format string over the function's parameters, or a function of its arguments;
-        *observe* gets the same arguments; a parameter left over gets the EffectContext. *options* and errors are those of ``protect``.
+        *observe* gets the same arguments. A parameter that the call leaves over gets the
+        EffectContext. *options* and errors are those of ``protect``.
         """
 
         def protect(fn: Act[Any]) -> Fn[..., Any]:

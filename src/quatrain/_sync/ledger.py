@@ -1,0 +1,148 @@
+# Generated from src/quatrain/_async/ledger.py by scripts/make_sync.py. Do not edit.
+"""The effect ledger's endpoints, one method each. Source: contracts, Verity, "Endpoints"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from .._wire import to_wire
+from ..errors.verity import LeaseConflictError, VerityConflictError
+from ..models.verity import (
+    CommitRequestBody,
+    CommitResponse,
+    Effect,
+    EffectEventPage,
+    EffectPage,
+    FailRequestBody,
+    FailResponse,
+    LeaseRequestBody,
+    LeaseResponse,
+    ObserveResponse,
+    RenewRequestBody,
+    RenewResponse,
+    ReportObserveBody,
+)
+from .transport import Call, Lane, Transport
+
+T = TypeVar("T")
+Wire = Mapping[str, Any]
+
+
+class Ledger:
+    """Requests to the ledger. Bodies are the models, or mappings in the wire's camelCase."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
+        """Ask for the lease. Raises LeaseConflictError when another agent holds it."""
+        wire = _wire(body)
+        try:
+            # a union is no class to the type checker; to the converter it is
+            into = cast("type[LeaseResponse]", LeaseResponse)
+            return self._post(namespace, "lease", wire, into)
+        except VerityConflictError as exc:
+            raise LeaseConflictError(
+                str(wire.get("effectKey", "")),
+                exc.body,
+                exc.request_id,
+                code=exc.code,
+                detail=exc.detail,
+                retry_after=exc.retry_after,
+                attempts=exc.attempts,
+            ) from None
+
+    def commit(
+        self, namespace: str, body: CommitRequestBody | Wire, *, max_retries: int | None = None
+    ) -> CommitResponse:
+        """Record the result; sent again after no answer, as its fence token makes it safe."""
+        return self._post(
+            namespace,
+            "commit",
+            _wire(body),
+            CommitResponse,
+            lane="commit",
+            repeatable=True,
+            max_retries=max_retries,
+        )
+
+    def fail(self, namespace: str, body: FailRequestBody | Wire) -> FailResponse:
+        """Record the failure; sent again after no answer, like a commit."""
+        return self._post(
+            namespace, "fail", _wire(body), FailResponse, lane="commit", repeatable=True
+        )
+
+    def renew(
+        self,
+        namespace: str,
+        body: RenewRequestBody | Wire,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+    ) -> RenewResponse:
+        """Hold the lease for longer. 409, 404, 410 and 403 mean that it is gone."""
+        return self._post(
+            namespace,
+            "renew",
+            _wire(body),
+            RenewResponse,
+            lane="renew",
+            repeatable=True,
+            timeout=timeout,
+            max_retries=max_retries,
+        )
+
+    def report_observe(self, namespace: str, body: ReportObserveBody | Wire) -> ObserveResponse:
+        """Leave a line in the audit trail; changes nothing."""
+        return self._post(namespace, "report-observe", _wire(body), ObserveResponse)
+
+    def effects(self, query: Mapping[str, str]) -> EffectPage:
+        """A page of effects, newest first."""
+        return self._get(("effects",), query, EffectPage)
+
+    def effect(self, namespace: str, effect_key: str) -> Effect:
+        """One effect with its payloads."""
+        return self._get(("effects", namespace, "effect"), {"effectKey": effect_key}, Effect)
+
+    def events(self, namespace: str, query: Mapping[str, str]) -> EffectEventPage:
+        """A page of one effect's audit trail, oldest first."""
+        return self._get(("effects", namespace, "events"), query, EffectEventPage)
+
+    def reset(self, namespace: str, effect_key: str, reason: str) -> Effect:
+        """Let a failed or expired effect run again."""
+        return self._post(namespace, "reset", {"effectKey": effect_key, "reason": reason}, Effect)
+
+    def _post(
+        self,
+        namespace: str,
+        verb: str,
+        body: Wire,
+        into: type[T],
+        *,
+        lane: Lane = "main",
+        repeatable: bool = False,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+    ) -> T:
+        call = Call(
+            name=f"verity.{verb}",
+            method="POST",
+            path=("effects", namespace, verb),
+            body=body,
+            lane=lane,
+            repeatable=repeatable,
+            timeout=timeout,
+            max_retries=max_retries,
+        )
+        return self.transport.send(call, into)
+
+    def _get(self, path: tuple[str, ...], query: Mapping[str, str], into: type[T]) -> T:
+        call = Call(
+            name=f"verity.{path[-1]}", method="GET", path=path, query=query, repeatable=True
+        )
+        return self.transport.send(call, into)
+
+
+def _wire(body: Any) -> Wire:
+    return body if isinstance(body, Mapping) else to_wire(body)

@@ -1,0 +1,322 @@
+# Generated from src/quatrain/_async/protect.py by scripts/make_sync.py. Do not edit.
+"""One run of ``protect``: lease → observe → act → commit. Source: contracts, Verity, "Client".
+
+What a run may come to:
+
+- The effect is settled already: its result, or EffectPreviouslyFailedError.
+- ``observe`` found it done, or ``act`` ran: its result, committed. Once the world has changed,
+  ``act`` is never reached again, whatever the ledger says: CommitUncertainError.
+- ``act`` raised: recorded as failed, and the exception goes on.
+- Cut off in ``act`` (cancelled, interrupted, lease lost): nothing is recorded. The lease runs out,
+  and the next attempt finds ``priorState`` expired and observes.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import Any
+
+import attrs
+
+from .._failure import describe_failure
+from .._lease import EffectContext, Lease
+from .._options import OnConflict, OnLease, OnUnavailable, OnUncertain
+from .._runtime._core import Lost, wants_argument
+from .._runtime._sync import Act, Keeper, background, call, finish
+from .._schedule import DEFAULT_LEASE, RenewalSchedule
+from .._telemetry import span
+from .._wire import MAX_PAYLOAD, payload_size
+from ..errors.verity import (
+    CommitRefusedError,
+    CommitUncertainError,
+    EffectPreviouslyFailedError,
+    EffectUncertainError,
+    LeaseConflictError,
+    LeaseLostError,
+    VerityConflictError,
+    VerityError,
+    VerityServerError,
+    VerityTransportError,
+    VerityValidationError,
+)
+from ..models.verity import (
+    CommitRequestBody,
+    ConflictRetryConfig,
+    FailRequestBody,
+    LeaseCachedResponse,
+    LeaseGrantedResponse,
+    LeaseRequestBody,
+    LeaseResponse,
+    ReportObserveBody,
+    Source,
+)
+from .ledger import Ledger
+from .renewal import keep_renewed, let_expire
+
+REPORT_LINGER = 2.0
+"""Seconds the end of an effect waits for its report of ``observe``, which is audit only."""
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What one run is asked to do, with the client's settings filled in."""
+
+    namespace: str
+    request: LeaseRequestBody
+    act: Act[Any]
+    observe: Act[Any] | None
+    on_conflict: OnConflict
+    on_lease: OnLease | None
+    on_uncertain: OnUncertain
+    on_unavailable: OnUnavailable
+    conflict_retry: ConflictRetryConfig
+    auto_renew: bool
+    renew_at_fraction: float
+
+    @property
+    def effect_key(self) -> str:
+        """The effect's whole key."""
+        return self.request.effect_key
+
+    def schedule(self) -> RenewalSchedule:
+        """When the lease is renewed."""
+        asked = self.request.lease_duration_ms
+        duration = DEFAULT_LEASE if asked is None else asked / 1000
+        return RenewalSchedule(duration, self.renew_at_fraction)
+
+
+class Run:
+    """One attempt at an effect."""
+
+    def __init__(self, ledger: Ledger, plan: Plan, log: logging.Logger) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._log = log
+        self._clock = ledger.transport.clock
+
+    def protect(self) -> Any:
+        """Run the effect; the result, or an error of this module's list."""
+        plan = self._plan
+        with span("quatrain.effect", namespace=plan.namespace, effect_key=plan.effect_key):
+            try:
+                lease, sent = self._lease()
+            except (VerityTransportError, VerityServerError) as exc:
+                if plan.on_unavailable == "block":
+                    raise
+                line = "the ledger can't be reached; effect %r runs unprotected: %s"
+                self._log.warning(line, plan.effect_key, exc)
+                context = EffectContext(plan.namespace, plan.effect_key, None)
+                return call(plan.act, *_arguments(plan.act, context))
+            if isinstance(lease, LeaseCachedResponse):
+                return self._settled(lease)
+            return self._run_under(lease, sent)
+
+    def _lease(self) -> tuple[LeaseResponse, float]:
+        """The ledger's answer, and the time before its request was sent."""
+        plan = self._plan
+        conflicts = 0
+        while True:
+            sent = self._clock.now()
+            try:
+                return self._ledger.lease(plan.namespace, plan.request), sent
+            except LeaseConflictError:
+                conflicts += 1
+                delay = plan.conflict_retry.delay(conflicts, random.random())  # noqa: S311
+                if plan.on_conflict == "throw" or delay is None:
+                    raise
+                line = "effect %r is held by another agent; asking again in %.1f s"
+                self._log.debug(line, plan.effect_key, delay)
+            self._clock.sleep(delay)
+
+    def _settled(self, lease: LeaseCachedResponse) -> Any:
+        if self._plan.on_lease is not None:
+            self._plan.on_lease(lease)
+        if lease.status == "cached_failed":
+            raise EffectPreviouslyFailedError(
+                self._plan.effect_key, lease.cached_error, lease.effect_id
+            )
+        return lease.cached_result
+
+    def _run_under(self, granted: LeaseGrantedResponse, sent: float) -> Any:
+        plan = self._plan
+        schedule = plan.schedule()
+        if plan.auto_renew:
+            beside = background(
+                keep_renewed,
+                self._ledger,
+                plan.namespace,
+                granted,
+                schedule,
+                self._log,
+                after=sent + schedule.interval - self._clock.now(),
+                clock=self._clock,
+            )
+        else:
+            left = sent + schedule.duration - self._clock.now()
+            beside = background(let_expire, after=left, clock=self._clock)
+        with beside as keeper:
+            keeper.extend(sent + schedule.duration)
+            lease = Lease(granted, keeper, keeper.event)
+            if plan.on_lease is not None:
+                plan.on_lease(lease)
+            attempt = _Attempt(self._ledger, plan, granted, keeper, lease, self._log)
+            try:
+                return attempt.settle()
+            except Lost as exc:
+                raise LeaseLostError(
+                    plan.effect_key, str(exc), granted.fence_token
+                ) from exc.__cause__
+
+
+class _Attempt:
+    """What is done under a granted lease."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        plan: Plan,
+        granted: LeaseGrantedResponse,
+        keeper: Keeper,
+        lease: Lease,
+        log: logging.Logger,
+    ) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._granted = granted
+        self._keeper = keeper
+        self._context = EffectContext(plan.namespace, plan.effect_key, lease)
+        self._log = log
+        self._clock = ledger.transport.clock
+
+    def settle(self) -> Any:
+        """Observe where an earlier attempt may have acted; act; commit. Raises Lost."""
+        if self._granted.prior_state != "expired":
+            return self._act()
+        observe = self._plan.observe
+        if observe is None:
+            if self._plan.on_uncertain == "raise":
+                raise self._uncertain()
+            return self._act()
+        began = self._clock.now()
+        try:
+            with span("quatrain.observe"):
+                seen = self._keeper.call(observe, *_arguments(observe, self._context))
+            self._keeper.resume()
+        except Lost:
+            raise
+        except Exception as exc:
+            if self._plan.on_uncertain == "raise":
+                raise self._uncertain() from exc
+            line = "observe of effect %r failed, going on to act: %r"
+            self._log.warning(line, self._plan.effect_key, exc)
+            return self._act()
+        took = int((self._clock.now() - began) * 1000)
+        hit = seen is not None
+        with background(self._report, hit, took, linger=REPORT_LINGER, clock=self._clock):
+            return self._commit(seen, "observed") if hit else self._act()
+
+    def _act(self) -> Any:
+        act = self._plan.act
+        try:
+            with span("quatrain.act"):
+                result = self._keeper.call(act, *_arguments(act, self._context))
+        except (Lost, LeaseLostError):
+            # it stopped, or was stopped, half way: nothing failed, and nobody knows how far it came
+            self._keeper.resume()
+            raise
+        except Exception as exc:
+            finish(self._record_failure, exc)
+            self._keeper.resume()
+            raise
+        return self._commit(result, "acted")
+
+    def _commit(self, result: Any, source: Source) -> Any:
+        """Record what has happened. From here on nothing may lead to ``act`` again."""
+        try:
+            check_payload("result", result)
+            result = finish(self._send_commit, result, source)
+        except VerityValidationError as exc:
+            raise self._unconfirmed(result, source, exc) from exc
+        self._keeper.resume()
+        return result
+
+    def _send_commit(self, result: Any, source: Source, max_retries: int | None = None) -> Any:
+        """Commit; the same request again means the same commit. Raises CommitUncertainError."""
+        try:
+            self._ledger.commit(
+                self._plan.namespace,
+                CommitRequestBody(
+                    **self._holder(),
+                    result=result,
+                    source=source,
+                    run_id=self._plan.request.run_id,
+                ),
+                max_retries=max_retries,
+            )
+        except VerityConflictError as exc:
+            self._log.warning("commit of effect %r refused: %s", self._plan.effect_key, exc)
+            raise CommitRefusedError(
+                self._plan.effect_key, result, exc, self._granted.fence_token
+            ).with_resolver(lambda: self._send_commit(result, source, 0)) from exc
+        except VerityError as exc:
+            self._log.warning("commit of effect %r unconfirmed: %s", self._plan.effect_key, exc)
+            raise self._unconfirmed(result, source, exc) from exc
+        self._log.debug("effect %r committed as %s", self._plan.effect_key, source)
+        return result
+
+    def _unconfirmed(
+        self, result: Any, source: Source, reason: VerityError
+    ) -> CommitUncertainError:
+        return CommitUncertainError(
+            self._plan.effect_key, result, reason, self._granted.fence_token
+        ).with_resolver(lambda: self._send_commit(result, source, 0))
+
+    def _record_failure(self, exc: Exception) -> None:
+        """Tell the ledger that the action failed; never in the way of the exception itself."""
+        body = FailRequestBody(
+            **self._holder(),
+            error=describe_failure(exc),
+            source="acted",
+            run_id=self._plan.request.run_id,
+        )
+        try:
+            self._ledger.fail(self._plan.namespace, body)
+        except VerityError as failure:
+            line = "the failure of effect %r could not be recorded; its lease will run out: %s"
+            self._log.warning(line, self._plan.effect_key, failure)
+
+    def _report(self, _: Keeper, hit: bool, duration_ms: int) -> None:
+        body = ReportObserveBody(**self._holder(), hit=hit, duration_ms=duration_ms)
+        try:
+            self._ledger.report_observe(self._plan.namespace, body)
+        except VerityError as exc:
+            self._log.debug("observe of %r not reported: %s", self._plan.effect_key, exc)
+
+    def _holder(self) -> dict[str, Any]:
+        return {
+            "effect_key": self._plan.effect_key,
+            "fence_token": self._granted.fence_token,
+            "lease_token": self._granted.lease_token,
+        }
+
+    def _uncertain(self) -> EffectUncertainError:
+        return EffectUncertainError(
+            self._plan.effect_key, self._granted.fence_token, self._granted.effect_id
+        )
+
+
+def check_payload(name: str, value: Any) -> None:
+    """Raise VerityValidationError unless *value* is JSON of at most 64 KiB."""
+    try:
+        size = payload_size(value)
+    except (TypeError, ValueError) as exc:
+        msg = f"{name} is not JSON: {exc}"
+        raise VerityValidationError(msg) from None
+    if size > MAX_PAYLOAD:
+        msg = f"{name} is {size:,} bytes of JSON; at most {MAX_PAYLOAD:,} are allowed"
+        raise VerityValidationError(msg)
+
+
+def _arguments(fn: Act[Any], context: EffectContext) -> tuple[EffectContext, ...]:
+    return (context,) if wants_argument(fn) else ()

@@ -1,0 +1,267 @@
+# Generated from src/quatrain/_async/transport.py by scripts/make_sync.py. Do not edit.
+"""From a described request to a model or a typed error: origin, key, attempts, spans.
+
+The transport knows no resource and no platform; what it raises comes from the platform's error
+family, when it tries again from :mod:`quatrain._retry`, where it may go from
+:mod:`quatrain._http`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import attrs
+import httpx
+
+from .. import _http, _retry
+from .._runtime._sync import Clock, LoopLocal, finish
+from .._secret import Secret
+from .._telemetry import span
+from .._wire import WireError, dumps, loads, structure
+from ..errors import Attempt, QuatrainError
+from ..errors._family import SNIPPET, Family
+from .lanes import Lanes
+
+T = TypeVar("T")
+Lane = Literal["main", "commit", "renew"]
+_log = logging.getLogger("quatrain.http")
+
+LIMIT = 100
+"""Requests of one kind in flight at once, for each client and event loop."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One request, described."""
+
+    name: str
+    """What it is, for spans: ``verity.lease``."""
+    method: str
+    path: tuple[str, ...]
+    """Segments below the base URL, unencoded."""
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    body: Any = None
+    """JSON; None sends none."""
+    lane: Lane = "main"
+    """Renewals and commits have connections of their own: a full main pool starves neither."""
+    repeatable: bool = False
+    """The server knows a repetition for what it is, so it may be sent again after no answer."""
+    timeout: float | None = None
+    """Seconds for each step of an attempt; None for the client's."""
+    max_retries: int | None = None
+    """None for the client's."""
+
+
+class Transport:
+    """Sends described requests to one origin with one key."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Secret,
+        *,
+        family: Family,
+        timeout: float,
+        policy: _retry.RetryPolicy,
+        allow_insecure: bool,
+        http_client: httpx.Client | None,
+        clock: Clock,
+    ) -> None:
+        if http_client is not None and not isinstance(http_client, httpx.Client):
+            msg = f"http_client has to be an httpx.Client, not {type(http_client).__name__}"
+            raise family.config(msg)
+        if not timeout > 0:
+            raise family.config("timeout has to be a number of seconds above 0")
+        self.origin = _http.Origin.parse(
+            base_url, allow_insecure=allow_insecure, refuse=family.config
+        )
+        _http.check_key(api_key, family.config)
+        self._key = api_key
+        self._family = family
+        self.timeout = timeout
+        self._policy = policy
+        self._client = http_client
+        self.clock = clock
+        self._lanes: LoopLocal[dict[Lane, Lanes]] = LoopLocal(self._make_lanes, _close_all)
+        self._closed = False
+
+    def send(self, call: Call, into: type[T]) -> T:
+        """Send *call*, again where that is safe, and answer its JSON as an *into*.
+
+        Raises the family's TransportError when there is no answer, its APIError for an answer
+        that is an error or not an *into*, and its InputError when the body is not JSON.
+        """
+        content = self._encode(call)
+        policy = self._policy
+        if call.max_retries is not None:
+            policy = attrs.evolve(policy, max_retries=call.max_retries)
+        attempts: list[Attempt] = []
+        with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
+            while True:
+                number = len(attempts) + 1
+                answer = self._attempt(call, content, number)
+                if isinstance(answer, httpx.Response) and answer.is_success:
+                    return self._structured(answer, into)
+                delay = _retry.delay_before_retry(
+                    policy,
+                    number,
+                    _outcome(answer),
+                    repeatable=call.repeatable,
+                    retry_after=_retry_after(answer),
+                    luck=random.random(),  # noqa: S311 - it spreads load
+                )
+                attempts.append(_summary(number, answer, delay))
+                if delay is None:
+                    raise self._error(answer, tuple(attempts)) from _cause(answer)
+                self.clock.sleep(delay)
+
+    def _attempt(
+        self, call: Call, content: bytes | None, number: int
+    ) -> httpx.Response | httpx.RequestError:
+        """One request and its whole answer, or why there is none."""
+        if self._closed:
+            raise self._family.config("this client is closed")
+        request = self._request(call, content)
+        began = self.clock.now()
+        with span("quatrain.attempt", attempt=number):
+            try:
+                response = self._exchange(request, call.lane)
+            except httpx.RequestError as exc:
+                _http.forget_locals(exc)
+                return exc
+        if _log.isEnabledFor(logging.DEBUG):
+            took = (self.clock.now() - began) * 1000
+            line = "%s %s: %d in %.1f ms, attempt %d"
+            _log.debug(line, call.method, request.url, response.status_code, took, number)
+        return response
+
+    def _exchange(self, request: httpx.Request, lane: Lane) -> httpx.Response:
+        if self._client is not None:
+            return self._client.send(request, auth=None, follow_redirects=False)
+        lanes = self._lanes.get()[lane]
+        response = lanes.handle_request(request)
+        try:
+            response.read()
+        except BaseException:
+            finish(response.close)
+            raise
+        return response
+
+    def _request(self, call: Call, content: bytes | None) -> httpx.Request:
+        seconds = self.timeout if call.timeout is None else call.timeout
+        return httpx.Request(
+            call.method,
+            self.origin.url_for(call.path, call.query),
+            # in one expression: no frame's locals ever hold the key
+            headers=_http.headers(self._key, has_body=content is not None),
+            content=content,
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+        )
+
+    def _encode(self, call: Call) -> bytes | None:
+        if call.body is None:
+            return None
+        try:
+            return dumps(call.body)
+        except (TypeError, ValueError) as exc:
+            raise self._family.input(f"the request's body is not JSON: {exc}") from None
+
+    def _structured(self, response: httpx.Response, into: type[T]) -> T:
+        try:
+            return structure(loads(response.content), into)
+        except WireError as exc:
+            reason = str(exc)
+        except ValueError:
+            reason = "the body is not JSON"
+        raise self._family.unexpected(
+            response.status_code, self._body(response), _request_id(response), reason
+        )
+
+    def _error(
+        self, answer: httpx.Response | httpx.RequestError, attempts: tuple[Attempt, ...]
+    ) -> QuatrainError:
+        if isinstance(answer, httpx.Response):
+            return self._family.error(
+                answer.status_code,
+                self._body(answer),
+                _request_id(answer),
+                retry_after=_retry_after(answer),
+                attempts=attempts,
+            )
+        return self._family.transport(
+            f"no answer from {self.origin.base_url}: {str(answer) or type(answer).__name__}",
+            sent=not _http.never_sent(answer),
+            attempts=attempts,
+        )
+
+    def _body(self, response: httpx.Response) -> Any:
+        """The JSON of an answer, or the first part of its text; never with the key in it."""
+        text = self._key.scrub(response.text)
+        try:
+            return loads(text.encode())
+        except ValueError:
+            return text[:SNIPPET]
+
+    def _make_lanes(self) -> dict[Lane, Lanes]:
+        options = _http.lane_options(self.origin.url)
+        lanes: tuple[Lane, ...] = ("main", "commit", "renew")
+        return {
+            lane: Lanes(lambda: httpx.HTTPTransport(**options), limit=LIMIT, clock=self.clock)
+            for lane in lanes
+        }
+
+    def close(self) -> None:
+        """Close what this opened; a caller's ``http_client`` stays open. Twice is fine."""
+        self._closed = True
+        self._lanes.close()
+
+    def abandon(self, owner: object) -> None:
+        """*owner* is collected unclosed: say so once, and leave the connections to their loops."""
+        if not self._closed and self._lanes:
+            self._closed = True
+            warnings.warn(
+                f"unclosed {owner!r}: use `with`, or close()",
+                ResourceWarning,
+                stacklevel=3,
+                source=owner,
+            )
+            self._lanes.abandon()
+
+
+def _outcome(answer: httpx.Response | httpx.RequestError) -> _retry.Outcome:
+    if isinstance(answer, httpx.Response):
+        return answer.status_code
+    return "not_sent" if _http.never_sent(answer) else "no_answer"
+
+
+def _retry_after(answer: httpx.Response | httpx.RequestError) -> float | None:
+    if isinstance(answer, httpx.RequestError):
+        return None
+    return _retry.parse_retry_after(answer.headers.get("retry-after"), time.time())
+
+
+def _cause(answer: httpx.Response | httpx.RequestError) -> httpx.RequestError | None:
+    return answer if isinstance(answer, httpx.RequestError) else None
+
+
+def _summary(
+    number: int, answer: httpx.Response | httpx.RequestError, waited: float | None
+) -> Attempt:
+    if isinstance(answer, httpx.Response):
+        return Attempt(number, status_code=answer.status_code, waited=waited)
+    return Attempt(number, error=f"{type(answer).__name__}: {answer}", waited=waited)
+
+
+def _request_id(response: httpx.Response) -> str | None:
+    value: str | None = response.headers.get("x-request-id")
+    return value
+
+
+def _close_all(lanes: dict[Lane, Lanes]) -> None:
+    for each in lanes.values():
+        each.close()

@@ -1,0 +1,304 @@
+# Generated from src/quatrain/_async/verity.py by scripts/make_sync.py. Do not edit.
+"""The effect client. Source: contracts, Verity."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, Unpack
+
+import httpx
+
+from .._options import EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
+from .._retry import RetryPolicy
+from .._runtime._sync import SYSTEM_CLOCK, Act, Clock, Fn
+from .._secret import Secret
+from ..errors.verity import FAMILY, VerityConfigError, VerityValidationError
+from ..models.verity import (
+    CommitRequestBody,
+    CommitResponse,
+    ConflictRetryConfig,
+    FailRequestBody,
+    FailResponse,
+    LeaseRequestBody,
+    LeaseResponse,
+    ObserveResponse,
+    RenewRequestBody,
+    RenewResponse,
+    ReportObserveBody,
+)
+from .effects import Effects, require_namespace
+from .ledger import Ledger
+from .protect import Plan, Run, check_payload
+from .transport import Transport
+from .workflows import WorkflowContext
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Wire = Mapping[str, Any]
+
+
+class VerityClient:
+    """Effects that happen exactly once, however often they are tried.
+
+    ::
+
+        with VerityClient(namespace="payments") as verity:
+            receipt = verity.protect("refund:order_48392", observe=find, act=refund)
+
+    Settings that are not given come from ``VERITY_BASE_URL``, ``VERITY_API_KEY`` and
+    ``VERITY_NAMESPACE``. Construction does no I/O; one client serves any number of event loops.
+
+    - ``namespace``, ``agent_id``: defaults of every call.
+    - ``auto_renew``: renew leases in the background, at ``renew_at_fraction`` (0.3 to 0.9) of
+      their duration.
+    - ``request_timeout_s``, or ``timeout``: seconds for each step of a request.
+    - ``conflict_retry``: how long to go on asking for a lease that another agent holds.
+    - ``on_uncertain``, ``on_unavailable``: defaults of ``protect``'s parameters.
+    - ``max_retries``: tries after the first where a request may be repeated.
+    - ``http_client``: the caller's ``httpx.Client``, used for everything and never closed.
+    - ``allow_insecure``: send the key over plain http to other hosts than this one.
+
+    Raises VerityConfigError for a setting that is missing or unusable.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | Secret | None = None,
+        namespace: str | None = None,
+        agent_id: str | None = None,
+        auto_renew: bool = True,
+        renew_at_fraction: float = 0.65,
+        request_timeout_s: float = 20.0,
+        conflict_retry: ConflictRetryConfig | None = None,
+        logger: logging.Logger | None = None,
+        on_uncertain: OnUncertain = "act",
+        on_unavailable: OnUnavailable = "block",
+        timeout: float | None = None,
+        max_retries: int = 2,
+        http_client: httpx.Client | None = None,
+        allow_insecure: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        api_key = Secret(api_key or os.environ.get("VERITY_API_KEY", ""))
+        base_url = base_url or os.environ.get("VERITY_BASE_URL", "")
+        for name, value in (("VERITY_BASE_URL", base_url), ("VERITY_API_KEY", api_key)):
+            if not value:
+                msg = f"{name.removeprefix('VERITY_').lower()} is missing: pass it, or set {name}"
+                raise VerityConfigError(msg)
+        transport = Transport(
+            base_url,
+            api_key,
+            family=FAMILY,
+            timeout=request_timeout_s if timeout is None else timeout,
+            policy=RetryPolicy(max_retries=max_retries),
+            allow_insecure=allow_insecure,
+            http_client=http_client,
+            clock=clock,
+        )
+        self._ledger = Ledger(transport)
+        self.namespace = namespace or os.environ.get("VERITY_NAMESPACE") or None
+        self.agent_id = agent_id
+        self.effects = Effects(self._ledger, self.namespace)
+        self._auto_renew = auto_renew
+        self._renew_at_fraction = renew_at_fraction
+        self._conflict_retry = conflict_retry or ConflictRetryConfig()
+        self._log = logger or logging.getLogger("verity")
+        self._on_uncertain = _one_of("on_uncertain", on_uncertain, "act", "raise")
+        self._on_unavailable = _one_of("on_unavailable", on_unavailable, "block", "proceed")
+
+    def protect(
+        self,
+        effect_key: str,
+        *,
+        act: Act[T],
+        observe: Act[T | None] | None = None,
+        **options: Unpack[EffectOptions],
+    ) -> T:
+        """Do *act* once, however often this is called, and answer its result.
+
+        A later call answers the recorded result without acting. When an earlier attempt was cut
+        off, *observe* is asked first: what it returns is recorded as the result, and None means
+        that nothing has happened yet. Both may take one parameter and then get an EffectContext;
+        a plain function runs in a worker thread, while its lease is renewed.
+
+        - *effect_key*, ``key_suffix``, ``namespace``: the effect is ``key``, or ``key:suffix``, in
+          the call's namespace, else the client's.
+        - ``effect_name``, ``agent_id``, ``input_json`` (at most 64 KiB): for the ledger's readers.
+        - ``lease_duration_ms``: 5,000 to 120,000; 30,000 when not given.
+        - ``on_conflict``: go on asking while another agent holds the lease, or throw.
+        - ``on_lease``: called with the Lease once it is held, or with the cached answer.
+        - ``on_uncertain``: an earlier attempt was cut off and nothing can tell what it did: act
+          (the default), or raise EffectUncertainError.
+        - ``on_unavailable``: the ledger can't be reached: block (raise), or proceed unprotected.
+
+        Raises what *act* raises, and: EffectPreviouslyFailedError, EffectUncertainError,
+        LeaseConflictError, LeaseLostError, CommitUncertainError, VerityApiError,
+        VerityTransportError, VerityConfigError, VerityValidationError.
+        """
+        options["namespace"] = options.get("namespace") or self.namespace
+        options["agent_id"] = options.get("agent_id") or self.agent_id
+        return self.run_effect(effect_key, act=act, observe=observe, **options)
+
+    def run_effect(
+        self,
+        effect_key: str,
+        *,
+        act: Act[T],
+        observe: Act[T | None] | None = None,
+        namespace: str | None = None,
+        key_suffix: str | None = None,
+        effect_name: str | None = None,
+        agent_id: str | None = None,
+        lease_duration_ms: int | None = None,
+        input_json: Any = None,
+        on_conflict: OnConflict = "retry",
+        on_lease: OnLease | None = None,
+        on_uncertain: OnUncertain | None = None,
+        on_unavailable: OnUnavailable | None = None,
+        workflow: tuple[str, str, str] | tuple[None, None, None] = (None, None, None),
+    ) -> T:
+        """What ``protect`` and a workflow's ``protect`` share; *workflow* is name, case, run."""
+        if not isinstance(effect_key, str) or not effect_key:
+            msg = "effect_key has to be a non-empty string"
+            raise VerityValidationError(msg)
+        if input_json is not None:
+            check_payload("input_json", input_json)
+        workflow_name, case_id, run_id = workflow
+        plan = Plan(
+            namespace=require_namespace(namespace),
+            request=LeaseRequestBody(
+                effect_key=f"{effect_key}:{key_suffix}" if key_suffix else effect_key,
+                effect_name=effect_name,
+                agent_id=agent_id,
+                lease_duration_ms=lease_duration_ms,
+                input_json=input_json,
+                workflow_name=workflow_name,
+                case_id=case_id,
+                run_id=run_id,
+            ),
+            act=act,
+            observe=observe,
+            on_conflict=_one_of("on_conflict", on_conflict, "retry", "throw"),
+            on_lease=on_lease,
+            on_uncertain=_one_of(
+                "on_uncertain", on_uncertain or self._on_uncertain, "act", "raise"
+            ),
+            on_unavailable=_one_of(
+                "on_unavailable", on_unavailable or self._on_unavailable, "block", "proceed"
+            ),
+            conflict_retry=self._conflict_retry,
+            auto_renew=self._auto_renew,
+            renew_at_fraction=self._renew_at_fraction,
+        )
+        result: T = Run(self._ledger, plan, self._log).protect()
+        return result
+
+    def protected(
+        self,
+        *,
+        key: str | Callable[..., str],
+        observe: Act[Any] | None = None,
+        **options: Unpack[EffectOptions],
+    ) -> _Protector:
+        """Turn a function into a protected one.
+
+        ::
+
+            @verity.protected(key="refund:{order_id}", observe=find_refund)
+            def refund(order_id: str) -> str: ...
+
+        *key* is a format string over the function's parameters, or a function of its arguments;
+        *observe* gets the same arguments. A parameter that the call leaves over gets the
+        EffectContext. *options* and errors are those of ``protect``.
+        """
+
+        def protect(fn: Act[Any]) -> Fn[..., Any]:
+            key_of = key if callable(key) else functools.partial(_format_key, key, fn)
+
+            @functools.wraps(fn)
+            def protected(*args: Any, **kwargs: Any) -> Any:
+                return self.protect(
+                    key_of(*args, **kwargs),
+                    act=functools.partial(fn, *args, **kwargs),
+                    observe=observe and functools.partial(observe, *args, **kwargs),
+                    **options,
+                )
+
+            return protected
+
+        return protect
+
+    def workflow(self, workflow_name: str) -> WorkflowContext:
+        """``workflow(name).case(id).run()``: effects that belong together."""
+        return WorkflowContext(self, workflow_name)
+
+    # -- the endpoints, one by one ------------------------------------------------------------
+
+    def request_lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
+        """Ask for a lease. Raises LeaseConflictError, VerityApiError, VerityTransportError."""
+        return self._ledger.lease(namespace, body)
+
+    def commit(self, namespace: str, body: CommitRequestBody | Wire) -> CommitResponse:
+        """Record a result. Raises VerityConflictError when the fence token is not the newest."""
+        return self._ledger.commit(namespace, body)
+
+    def fail(self, namespace: str, body: FailRequestBody | Wire) -> FailResponse:
+        """Record a failure. Raises VerityConflictError when the fence token is not the newest."""
+        return self._ledger.fail(namespace, body)
+
+    def renew(self, namespace: str, body: RenewRequestBody | Wire) -> RenewResponse:
+        """Hold a lease for longer. Raises VerityApiError 409, 404, 410 or 403 when it is gone."""
+        return self._ledger.renew(namespace, body)
+
+    def report_observe(self, namespace: str, body: ReportObserveBody | Wire) -> ObserveResponse:
+        """Leave a line about a run of ``observe`` in the audit trail."""
+        return self._ledger.report_observe(namespace, body)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connections; a caller's ``http_client`` stays open. Twice is fine."""
+        self._ledger.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._ledger.transport.origin.base_url}>"
+
+    def __del__(self) -> None:
+        if (ledger := getattr(self, "_ledger", None)) is not None:
+            ledger.transport.abandon(self)
+
+
+class _Protector(Protocol):
+    def __call__(self, fn: Callable[P, Any], /) -> Fn[P, Any]: ...
+
+
+def _format_key(template: str, fn: Act[Any], *args: Any, **kwargs: Any) -> str:
+    # partial: a parameter left over is for the EffectContext
+    bound = inspect.signature(fn).bind_partial(*args, **kwargs)
+    bound.apply_defaults()
+    return template.format_map(bound.arguments)
+
+
+def _one_of(name: str, value: T, *allowed: str) -> T:
+    if value not in allowed:
+        msg = f"{name} has to be {' or '.join(map(repr, allowed))}, not {value!r}"
+        raise VerityConfigError(msg)
+    return value
