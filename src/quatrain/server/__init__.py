@@ -1,0 +1,30 @@
+"""The local platform. ``create_app(settings)`` is the whole of it, as an ASGI app.
+
+Needs the ``server`` extra. One idea a module: ``settings``, ``store`` (the database), ``ledger``
+(the effects' state machine), ``keys``, ``verity`` (the ledger over HTTP), ``app`` (all together)
+and ``serve`` (over a socket); ``middleware``, ``endpoint``, ``shapes``, ``explain`` and
+``jsontext`` are what every platform's HTTP is made of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import create_app
+    from .settings import Settings
+
+__all__ = ["Settings", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    # on first use: settings and keys work without the web framework being imported
+    if name == "create_app":
+        from .app import create_app  # noqa: PLC0415
+
+        return create_app
+    if name == "Settings":
+        from .settings import Settings  # noqa: PLC0415
+
+        return Settings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

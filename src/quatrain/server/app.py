@@ -1,0 +1,117 @@
+"""The local platform as one ASGI app: a sub-app a platform, over one store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+from .asgi import App, send_json
+from .keys import KeyRing
+from .ledger import Ledger
+from .middleware import BodyLimit, HostCheck, Outermost
+from .problems import not_found
+from .settings import Settings
+from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .verity import VerityAPI
+
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+_PROBE_TIMEOUT: Final = 5.0
+
+
+def create_app(
+    settings: Settings | None = None, *, now_ms: Callable[[], int] = wall_clock_ms
+) -> Starlette:
+    """The app, not yet started: its lifespan opens the store and closes it.
+
+    ``app.state.store`` and ``app.state.keys`` are for who embeds the platform. To learn of an
+    unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
+    finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
+    """
+    settings = settings or Settings()
+    store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
+    keys = KeyRing(store)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(store.open)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(store.close)
+
+    app = Starlette(
+        routes=[
+            Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Route("/healthz", Health(store), methods=["GET"]),
+        ],
+        middleware=[
+            Middleware(Outermost),
+            Middleware(
+                HostCheck,
+                allowed={*_LOOPBACK_NAMES, settings.host.lower(), *settings.allowed_hosts},
+                any_address=not settings.loopback,
+            ),
+            Middleware(BodyLimit, limit=settings.max_body_bytes),
+        ],
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.router.default = _nothing_here
+    app.state.store = store
+    app.state.keys = keys
+    return app
+
+
+class Platform(BaseRoute):
+    """A sub-app under a prefix, which alone judges what comes below.
+
+    Starlette's own Mount matches with a regular expression that no newline passes, and namespaces
+    may hold one.
+    """
+
+    def __init__(self, prefix: str, app: App) -> None:
+        self.prefix = prefix
+        self.app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Everything below the prefix, whatever the method."""
+        root: str = scope.get("root_path", "")
+        path: str = scope["path"]
+        if scope["type"] == "http" and path.startswith(f"{root}{self.prefix}/"):
+            return Match.FULL, {"root_path": root + self.prefix}
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request over."""
+        await self.app(scope, receive, send)
+
+
+class Health:
+    """``/healthz``: 200 only while a lease would work, told from a write that reached the disk."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer at once when the store says no, and in bounded time when it says nothing."""
+        try:
+            await asyncio.wait_for(self._store.probe(), _PROBE_TIMEOUT)
+        except StoreUnavailableError as exc:
+            await send_json(send, 503, {"status": "unavailable", "message": str(exc)})
+        except TimeoutError:
+            text = "the database does not answer"
+            await send_json(send, 503, {"status": "unavailable", "message": text})
+        else:
+            await send_json(send, 200, {"status": "ok"})
+
+
+async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:
+    if scope["type"] == "http":
+        raise not_found()

@@ -1,0 +1,46 @@
+"""The words of ASGI, and how an answer is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+
+from . import jsontext
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+REQUEST_ID: str = "quatrain.request_id"
+"""Where the scope carries the request's id, put there by the middleware."""
+
+
+class ClientGoneError(Exception):
+    """The client hung up before its request was whole: there is nobody to answer."""
+
+
+async def send_json(
+    send: Send, status: int, content: Any, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """One JSON answer."""
+    body = jsontext.dump(content).encode("ascii")
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(body)),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The request header's value; None when it is absent, or given more than once."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[0] if len(values) == 1 else None

@@ -1,0 +1,63 @@
+"""The effect ledger: its state machine, without HTTP.
+
+``operations`` are the changes and ``queries`` the reads, as functions the store runs; ``records``
+is what they answer; ``service.Ledger`` is how the rest of the platform asks.
+"""
+
+from __future__ import annotations
+
+from .queries import EffectsPage, EventsPage, Filter
+from .records import (
+    Cached,
+    Effect,
+    EffectNotFoundError,
+    Event,
+    EventType,
+    Granted,
+    LeaseExpiredError,
+    LeaseHeldError,
+    NotResettableError,
+    Observed,
+    PriorState,
+    RefusedError,
+    Renewed,
+    Settled,
+    StaleFenceError,
+    Status,
+)
+from .service import (
+    DEFAULT_LEASE_MS,
+    MAX_LEASE_MS,
+    MIN_LEASE_MS,
+    EffectId,
+    Holder,
+    Ledger,
+)
+
+__all__ = [
+    "DEFAULT_LEASE_MS",
+    "MAX_LEASE_MS",
+    "MIN_LEASE_MS",
+    "Cached",
+    "Effect",
+    "EffectId",
+    "EffectNotFoundError",
+    "EffectsPage",
+    "Event",
+    "EventType",
+    "EventsPage",
+    "Filter",
+    "Granted",
+    "Holder",
+    "LeaseExpiredError",
+    "LeaseHeldError",
+    "Ledger",
+    "NotResettableError",
+    "Observed",
+    "PriorState",
+    "RefusedError",
+    "Renewed",
+    "Settled",
+    "StaleFenceError",
+    "Status",
+]

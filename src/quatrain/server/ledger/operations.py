@@ -1,0 +1,254 @@
+"""The ledger's changes, each one statement and its line of audit in one transaction.
+
+Every function is an operation of the store: ``(connection, now, params)``, and an answer. A refusal
+is returned, not raised: it is an answer like another, and the transaction goes on. The *params* are
+the statement's own; *now* joins them here, in the store's thread, when the turn has come: only the
+server's clock decides.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sqlite3
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from quatrain.server.store import queries
+from quatrain.server.times import iso_time
+
+from .queries import get
+from .records import (
+    Cached,
+    Effect,
+    EffectNotFoundError,
+    EventType,
+    Granted,
+    LeaseExpiredError,
+    LeaseHeldError,
+    NotResettableError,
+    Observed,
+    PriorState,
+    RefusedError,
+    Renewed,
+    Settled,
+    StaleFenceError,
+    Status,
+)
+
+Params: TypeAlias = dict[str, Any]
+
+_SQL: Final = queries.load("effects")
+_LEASE: Final = _SQL["lease"]
+_COMMIT: Final = _SQL["commit"]
+_ADD_EVENT: Final = _SQL["add_event"]
+_FIRST_GRANT: Final = 1
+
+
+class _State(NamedTuple):
+    """The row a refusal is explained from: columns of the statement ``state``."""
+
+    effect_id: int
+    status: Status
+    fence_token: int
+    lease_token_hash: bytes
+    agent_id: str | None
+    run_id: str | None
+    lease_expires_at: int | None
+    result: str | None
+    error: str | None
+
+
+def lease(
+    connection: sqlite3.Connection, now: int, params: Params
+) -> Granted | Cached | LeaseHeldError:
+    """Grant the lease, or answer with what is settled, or say who holds it."""
+    params["now"] = now
+    row = connection.execute(_LEASE, params).fetchone()
+    if row is None:
+        return _not_granted(connection, params)
+    effect_id, fence_token, lease_expires_at, prior_expires_at = row
+    if fence_token == _FIRST_GRANT:
+        prior = PriorState.NONE
+    elif prior_expires_at is None:
+        prior = PriorState.RESET
+    else:
+        prior = PriorState.EXPIRED
+        expired = {
+            "effect_id": effect_id,
+            "at": now,
+            "fence_token": fence_token,
+            "detail": _expired_detail(prior_expires_at),
+        }
+        connection.execute(_SQL["add_expiry_of_previous_lease"], expired)
+    _add_event(
+        connection,
+        now,
+        EventType.LEASE_GRANTED,
+        (effect_id, fence_token, params["agent_id"], params["run_id"]),
+        f'{{"priorState": "{prior}", "leaseExpiresAt": "{iso_time(lease_expires_at)}"}}',
+    )
+    return Granted(effect_id, fence_token, lease_expires_at, prior)
+
+
+def _not_granted(connection: sqlite3.Connection, params: Params) -> Cached | LeaseHeldError:
+    state = _State(*connection.execute(_SQL["state"], params).fetchone())
+    if state.lease_expires_at is not None:
+        return LeaseHeldError(state.agent_id, state.fence_token, state.lease_expires_at)
+    payload = state.result if state.status == Status.COMMITTED else state.error
+    return Cached(state.effect_id, state.fence_token, Status(state.status), payload or "null")
+
+
+def renew(connection: sqlite3.Connection, now: int, params: Params) -> Renewed | RefusedError:
+    """Move the lease's end; a lease that ran out stays so."""
+    params["now"] = now
+    row = connection.execute(_SQL["renew"], params).fetchone()
+    if row is None:
+        state = _of_newest_lease(connection, params)
+        if isinstance(state, _State) and state.status == Status.RUNNING:
+            return LeaseExpiredError("the lease has run out and can't be renewed")
+        return _not_running(state)
+    effect_id, agent_id, run_id, lease_expires_at = row
+    _add_event(
+        connection,
+        now,
+        EventType.LEASE_RENEWED,
+        (effect_id, params["fence_token"], agent_id, run_id),
+        f'{{"leaseExpiresAt": "{iso_time(lease_expires_at)}"}}',
+    )
+    return Renewed(lease_expires_at)
+
+
+def commit(connection: sqlite3.Connection, now: int, params: Params) -> Settled | RefusedError:
+    """Settle the effect with its result; the repeat of a winning commit is answered as one."""
+    return _settle(connection, now, params, (_COMMIT, Status.COMMITTED, EventType.COMMITTED))
+
+
+def fail(connection: sqlite3.Connection, now: int, params: Params) -> Settled | RefusedError:
+    """Settle the effect with its error; the repeat of a winning fail is answered as one."""
+    return _settle(connection, now, params, (_SQL["fail"], Status.FAILED, EventType.FAILED))
+
+
+def _settle(
+    connection: sqlite3.Connection, now: int, params: Params, how: tuple[str, Status, EventType]
+) -> Settled | RefusedError:
+    statement, status, event = how
+    params["now"] = now
+    row = connection.execute(statement, params).fetchone()
+    if row is None:
+        state = _of_newest_lease(connection, params)
+        if isinstance(state, _State) and state.status == status:
+            return Settled(state.effect_id, state.fence_token, repeated=True)
+        return _not_running(state)
+    effect_id, agent_id, run_id = row
+    source = params["source"]
+    _add_event(
+        connection,
+        now,
+        event,
+        (effect_id, params["fence_token"], agent_id, params["run_id"] or run_id),
+        None if source is None else f'{{"source": "{source}"}}',
+    )
+    return Settled(effect_id, params["fence_token"], repeated=False)
+
+
+def report_observe(
+    connection: sqlite3.Connection, now: int, params: Params
+) -> Observed | RefusedError:
+    """Note that a holder looked whether the action had happened; changes no state.
+
+    The report may come after the commit: clients send it in the background.
+    """
+    params["now"] = now
+    state = _of_newest_lease(connection, params)
+    if isinstance(state, RefusedError):
+        return state
+    duration_ms = params["duration_ms"]
+    _add_event(
+        connection,
+        now,
+        EventType.OBSERVE_HIT if params["hit"] else EventType.OBSERVE_MISS,
+        (state.effect_id, state.fence_token, state.agent_id, state.run_id),
+        None if duration_ms is None else f'{{"durationMs": {duration_ms}}}',
+    )
+    return Observed(state.effect_id, state.fence_token)
+
+
+def reset(connection: sqlite3.Connection, now: int, params: Params) -> Effect | RefusedError:
+    """Let an effect that failed or expired begin again."""
+    params["now"] = now
+    row = connection.execute(_SQL["reset"], params).fetchone()
+    if row is None:
+        found = connection.execute(_SQL["state"], params).fetchone()
+        if found is None:
+            return EffectNotFoundError("there is no such effect")
+        status = _State(*found).status
+        return NotResettableError(
+            f"the effect is {status}: only a FAILED or an EXPIRED one may be reset"
+        )
+    effect_id, fence_token, agent_id, run_id, prior_expires_at = row
+    if prior_expires_at is not None:
+        _add_event(
+            connection,
+            now,
+            EventType.LEASE_EXPIRED,
+            (effect_id, fence_token, agent_id, run_id),
+            _expired_detail(prior_expires_at),
+        )
+    _add_event(
+        connection,
+        now,
+        EventType.RESET,
+        (effect_id, fence_token, None, None),
+        json.dumps({"reason": params["reason"], "by": params["by"]}),
+    )
+    # read in the same transaction: the answer is this reset's, whatever is granted next
+    return get(connection, now, params) or EffectNotFoundError("there is no such effect")
+
+
+# -- what they share ------------------------------------------------------------------------------
+
+
+def _of_newest_lease(connection: sqlite3.Connection, params: Params) -> _State | RefusedError:
+    """The effect, when the caller's tokens are those of its newest lease, held or not."""
+    row = connection.execute(_SQL["state"], params).fetchone()
+    if row is None:
+        return EffectNotFoundError("there is no such effect")
+    state = _State(*row)
+    given = params["fence_token"]
+    if given != state.fence_token:
+        return StaleFenceError(
+            f"fence token {given} is not the newest, which is {state.fence_token}"
+        )
+    if not hmac.compare_digest(params["lease_token_hash"], state.lease_token_hash):
+        return StaleFenceError("the lease token is not the one that came with this fence token")
+    return state
+
+
+def _not_running(state: _State | RefusedError) -> RefusedError:
+    if isinstance(state, RefusedError):
+        return state
+    return StaleFenceError(f"the effect is {state.status}, and no lease of it is held")
+
+
+def _add_event(
+    connection: sqlite3.Connection,
+    now: int,
+    kind: EventType,
+    whose: tuple[int, int, str | None, str | None],
+    detail: str | None,
+) -> None:
+    effect_id, fence_token, agent_id, run_id = whose
+    event = {
+        "effect_id": effect_id,
+        "type": kind,
+        "at": now,
+        "fence_token": fence_token,
+        "agent_id": agent_id,
+        "run_id": run_id,
+        "detail": detail,
+    }
+    connection.execute(_ADD_EVENT, event)
+
+
+def _expired_detail(expired_at: int) -> str:
+    return f'{{"leaseExpiredAt": "{iso_time(expired_at)}"}}'

@@ -1,0 +1,118 @@
+"""The ledger's reads: one effect, pages of effects, pages of an audit trail."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+import attrs
+
+from quatrain.server.store import queries
+
+from .records import Effect, Event, EventType, Status
+
+_SQL: Final = queries.load("effects")
+
+_FACTS: Final = (
+    "id, namespace, effect_key, effect_name, "
+    "CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END, "
+    "fence_token, agent_id, workflow_name, case_id, run_id, lease_expires_at, source, "
+    "created_at, updated_at"
+)
+_PAYLOADS: Final = ", input_json, result, error"
+
+# literals, so that SQLite can see that a partial index serves
+_STATUS_FILTERS: Final = {
+    Status.RUNNING: "status = 'RUNNING' AND lease_expires_at > :now",
+    Status.EXPIRED: "status = 'RUNNING' AND lease_expires_at <= :now",
+    Status.COMMITTED: "status = 'COMMITTED'",
+    Status.FAILED: "status = 'FAILED'",
+    Status.RESET: "status = 'RESET'",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Filter:
+    """Which effects; None lets all pass."""
+
+    namespace: str | None = None
+    status: Status | None = None
+    workflow: str | None = None
+    case: str | None = None
+    key: str | None = None
+    """Part of the effect key, exactly as written: no wildcards, case matters."""
+
+
+@attrs.frozen(kw_only=True)
+class EffectsPage:
+    """A page, newest first; *next* is where the one after it begins, None on the last."""
+
+    items: list[Effect]
+    next: int | None
+
+
+@attrs.frozen(kw_only=True)
+class EventsPage:
+    """A page, oldest first; *next* is where the one after it begins, None on the last."""
+
+    items: list[Event]
+    next: int | None
+
+
+def get(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Effect | None:
+    """One effect with its payloads."""
+    statement = _SQL["get"].format(columns=_FACTS + _PAYLOADS)
+    row = connection.execute(statement, {**params, "now": now}).fetchone()
+    return None if row is None else _effect(row)
+
+
+def list_effects(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> EffectsPage:
+    """A page of effects. *params*: realm_id, filter, before (a row's id), limit, payloads."""
+    wanted: Filter = params["filter"]
+    conditions = {
+        "namespace = :namespace": wanted.namespace,
+        "workflow_name = :workflow": wanted.workflow,
+        "case_id = :case": wanted.case,
+        # instr and not LIKE: its wildcards would have to be escaped, and it stops at a NUL
+        "instr(effect_key, :key) > 0": wanted.key,
+        "id < :before": params["before"],
+    }
+    chosen = [text for text, value in conditions.items() if value is not None]
+    if wanted.status is not None:
+        chosen.append(_STATUS_FILTERS[wanted.status])
+    statement = _SQL["list"].format(
+        columns=_FACTS + (_PAYLOADS if params["payloads"] else ""),
+        filters="".join(f" AND {text}" for text in chosen),
+    )
+    limit: int = params["limit"]
+    values = {
+        "now": now,
+        "realm_id": params["realm_id"],
+        "before": params["before"],
+        "limit": limit + 1,  # one more than asked for tells whether there is a next page
+        **attrs.asdict(wanted),
+    }
+    items = [_effect(row) for row in connection.execute(statement, values)]
+    following = items[limit - 1].id if len(items) > limit else None
+    return EffectsPage(items=items[:limit], next=following)
+
+
+def events(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> EventsPage | None:
+    """A page of an effect's audit trail; None when there is no such effect."""
+    effect = get(connection, now, params)
+    if effect is None:
+        return None
+    limit: int = params["limit"]
+    values = {"effect_id": effect.id, "after": params["after"], "limit": limit + 1}
+    items = [
+        Event(seq, EventType(kind), *rest)
+        for seq, kind, *rest in connection.execute(_SQL["events"], values)
+    ]
+    following = items[limit - 1].seq if len(items) > limit else None
+    return EventsPage(items=items[:limit], next=following)
+
+
+def _effect(row: tuple[Any, ...]) -> Effect:
+    columns = list(row)
+    columns[4] = Status(columns[4])
+    return Effect(*columns)

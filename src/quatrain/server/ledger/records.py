@@ -1,0 +1,178 @@
+"""What the ledger answers, and what it refuses. Source: contracts, Verity, "Endpoints", "States".
+
+Times are in milliseconds since 1970; payloads are the JSON texts that were handed in.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+import attrs
+
+from quatrain.errors import QuatrainError
+
+
+class Status(StrEnum):
+    """The state of an effect. EXPIRED is RUNNING whose lease has run out: time does that."""
+
+    RUNNING = "RUNNING"
+    COMMITTED = "COMMITTED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    RESET = "RESET"
+
+
+class EventType(StrEnum):
+    """What an audit trail tells of."""
+
+    LEASE_GRANTED = "LEASE_GRANTED"
+    LEASE_RENEWED = "LEASE_RENEWED"
+    LEASE_EXPIRED = "LEASE_EXPIRED"
+    OBSERVE_HIT = "OBSERVE_HIT"
+    OBSERVE_MISS = "OBSERVE_MISS"
+    COMMITTED = "COMMITTED"
+    FAILED = "FAILED"
+    RESET = "RESET"
+
+
+class PriorState(StrEnum):
+    """What a lease was granted over; only after expired may the action have happened already."""
+
+    NONE = "none"
+    EXPIRED = "expired"
+    RESET = "reset"
+
+
+@attrs.frozen
+class Effect:
+    """One effect, as it is now by the server's clock."""
+
+    id: int
+    namespace: str
+    effect_key: str
+    effect_name: str | None
+    status: Status
+    fence_token: int
+    """Also the number of attempts: each grant is one, and takes the next token."""
+    agent_id: str | None
+    workflow_name: str | None
+    case_id: str | None
+    run_id: str | None
+    lease_expires_at: int | None
+    """Set while RUNNING or EXPIRED."""
+    source: str | None
+    """How it was settled: acted or observed; None when the agent did not say."""
+    created_at: int
+    updated_at: int
+    input_json: str | None = None
+    """None: the agent gave none, or payloads were not asked for. So for result and error."""
+    result: str | None = None
+    error: str | None = None
+
+
+@attrs.frozen
+class Event:
+    """One line of an audit trail."""
+
+    seq: int
+    type: EventType
+    at: int
+    fence_token: int
+    agent_id: str | None
+    run_id: str | None
+    detail: str | None
+    """A JSON object."""
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Granted:
+    """The lease is the caller's."""
+
+    effect_id: int
+    fence_token: int
+    lease_expires_at: int
+    prior_state: PriorState
+
+
+@attrs.frozen
+class Cached:
+    """The effect is settled: COMMITTED or FAILED."""
+
+    effect_id: int
+    fence_token: int
+    status: Status
+    payload: str
+    """The result, or the error."""
+
+
+@attrs.frozen
+class Settled:
+    """A commit or a fail was written, or is a repeat of the one that was."""
+
+    effect_id: int
+    fence_token: int
+    repeated: bool
+
+
+@attrs.frozen
+class Renewed:
+    """The lease holds until then."""
+
+    lease_expires_at: int
+
+
+@attrs.frozen
+class Observed:
+    """The report stands in the audit trail."""
+
+    effect_id: int
+    fence_token: int
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+class RefusedError(QuatrainError):
+    """The ledger's state forbids what was asked. ``code`` is the wire's name for why."""
+
+    code: ClassVar[str]
+
+
+class EffectNotFoundError(RefusedError):
+    """There is no effect of this key in this namespace and realm."""
+
+    code = "effect_not_found"
+
+
+class LeaseHeldError(RefusedError):
+    """Another agent holds the lease, and it has not run out."""
+
+    code = "lease_conflict"
+
+    def __init__(self, agent_id: str | None, fence_token: int, lease_expires_at: int) -> None:
+        super().__init__("another agent holds the lease")
+        self.agent_id = agent_id
+        self.fence_token = fence_token
+        self.lease_expires_at = lease_expires_at
+
+
+class StaleFenceError(RefusedError):
+    """The caller is not, or no longer, the one who may write."""
+
+    code = "stale_fence"
+
+
+class LeaseExpiredError(RefusedError):
+    """The lease ran out; it can't be renewed, though its holder may still commit."""
+
+    code = "lease_expired"
+
+
+class NotResettableError(RefusedError):
+    """Only what has failed or expired may be reset."""
+
+    code = "not_resettable"

@@ -1,0 +1,70 @@
+"""A request that is refused: status, code and one clear sentence. Each platform dresses it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from quatrain.errors import QuatrainError
+
+
+@attrs.frozen
+class Fault:
+    """One thing wrong with a request's content: where, what, and what kind of mistake it is."""
+
+    loc: tuple[str | int, ...]
+    """``("body", "fenceToken")``: the part of the request, then the way through it."""
+    msg: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.loc))}: {self.msg}"
+
+
+class ProblemError(QuatrainError):
+    """The answer to a request that can't be done. The caller's mistake below 500."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        errors: Sequence[Fault] = (),
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+
+def validation_failed(errors: Sequence[Fault]) -> ProblemError:
+    """422, listing every mistake; the message tells the first."""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return ProblemError(422, "validation_failed", f"{errors[0]}{more}", errors=errors)
+
+
+def too_large(limit: int) -> ProblemError:
+    """413: the whole body, before anything is made of it."""
+    return ProblemError(
+        413, "payload_too_large", f"the request's body is larger than {limit:,} bytes"
+    )
+
+
+def method_not_allowed(allowed: str) -> ProblemError:
+    """405: the path is right and the method is not."""
+    return ProblemError(
+        405, "method_not_allowed", f"this path takes {allowed}", headers={"allow": allowed}
+    )
+
+
+def not_found() -> ProblemError:
+    """404: no such path."""
+    return ProblemError(404, "not_found", "there is nothing at this path")

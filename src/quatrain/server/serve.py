@@ -1,0 +1,97 @@
+"""Serving the local platform over HTTP, until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+import uvicorn
+
+from quatrain.errors import ConfigError
+
+from .app import create_app
+from .settings import Settings
+
+_log: Final = logging.getLogger("quatrain.server")
+
+KEEP_ALIVE: Final = 75
+"""Seconds. Clients keep idle connections for less, so it is never the server that hangs up on a
+request just sent."""
+_GRACE: Final = 30
+"""Seconds for the requests under way when told to stop."""
+
+
+def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished, the store is closed.
+
+    *on_ready* gets the URL once requests are answered. Raises ConfigError for an address or a
+    database that can't be used. From another thread than the main one, no signals are handled.
+    """
+    app = create_app(settings)
+    listener = bind(settings.host, settings.port)
+    try:
+        app.state.store.open()
+        server = Server(app, on_ready=on_ready, url=url_of(listener))
+        server.run(sockets=[listener])
+    finally:
+        app.state.store.close()
+        listener.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; raises ConfigError."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # asyncio turns Nagle's algorithm off only where it sees this protocol number; with it on,
+        # a request over a kept connection can wait 40 ms
+        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    except (OSError, UnicodeError) as exc:
+        raise ConfigError(f"host {host!r} can't be listened on: {exc}") from exc
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as exc:
+        listener.close()
+        raise ConfigError(f"{host}:{port} can't be listened on: {exc.strerror}") from exc
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """``http://127.0.0.1:8787``."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn, set up for this platform, that says when it is ready."""
+
+    def __init__(
+        self, app: Any, *, url: str, on_ready: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self._url = url
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started and self._on_ready is not None:
+            self._on_ready(self._url)

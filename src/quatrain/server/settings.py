@@ -1,0 +1,90 @@
+"""How a local platform is set up."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from quatrain.errors import ConfigError
+
+DEFAULT_PORT: Final = 8787
+_LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _path(value: str | os.PathLike[str]) -> Path:
+    text = os.fspath(value)
+    if text in {"", ":memory:"}:
+        raise ConfigError(
+            f"database {text!r} is no file: a ledger must outlive its process; "
+            "for a throw-away one, give a path in a temporary directory"
+        )
+    if "\0" in text:
+        raise ConfigError("database holds a NUL character")
+    return Path(text)
+
+
+def _names(value: Any) -> frozenset[str]:
+    if isinstance(value, str):
+        raise ConfigError("allowed_hosts is a collection of names, not one string")
+    return frozenset(name.lower() for name in value)
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() in _LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_host(_: Any, __: Any, host: str) -> None:
+    if not isinstance(host, str) or not host or any(c.isspace() or c in "/\0" for c in host):
+        raise ConfigError(f"host {host!r} is not an address to listen on")
+
+
+def _check_port(_: Any, __: Any, port: int) -> None:
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
+        raise ConfigError(f"port {port!r} is not a number from 0 to 65535")
+
+
+def _check_positive(_: Any, field: Any, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{field.name} {value!r} is not a whole number above 0")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Checked when made; raises ConfigError naming the setting that is wrong."""
+
+    database: Path = attrs.field(default=Path("quatrain.db"), converter=_path)
+    """The SQLite file; created when missing, in a directory that exists."""
+    host: str = attrs.field(default="127.0.0.1", validator=_check_host)
+    """The address to listen on."""
+    port: int = attrs.field(default=DEFAULT_PORT, validator=_check_port)
+    """0 takes any free one."""
+    allow_remote: bool = False
+    """Listen on an address that other machines can reach. Keys then travel in plain text: put TLS
+    in front."""
+    allowed_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    """Names, besides those of this machine's loopback, that a request's Host header may have."""
+    max_body_bytes: int = attrs.field(default=1_048_576, validator=_check_positive)
+    """The largest request body that is read."""
+    readers: int = attrs.field(default=4, validator=_check_positive)
+    """Reads of the database at a time."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return _is_loopback(self.host)
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.loopback or self.allow_remote):
+            raise ConfigError(
+                f"host {self.host!r} can be reached from other machines: say allow_remote=True "
+                "(--allow-remote) if that is meant"
+            )

@@ -1,0 +1,233 @@
+"""The one thread that writes: whatever has queued up goes into one transaction.
+
+A transaction costs a sync of the disk; a hundred changes in one cost the same. Answers leave only
+after COMMIT. An operation that raises takes nobody with it: the batch is rolled back and done
+again, each operation under a savepoint of its own. That is safe because an operation depends on the
+database and its argument only, and nobody has been answered yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from .errors import StoreUnavailableError, of_environment
+from .files import DatabaseFile
+from .gate import Gate
+
+Operation: TypeAlias = Callable[[sqlite3.Connection, int, Any], Any]
+"""``operation(connection, now, argument)``: now is in milliseconds since 1970."""
+
+_STUCK: Final = 10.0
+"""Seconds. Twice SQLite's own patience with a locked database; a stopped process holds for ever."""
+
+_log: Final = logging.getLogger("quatrain.server.store")
+
+
+@attrs.frozen(eq=False)
+class Job:
+    """One operation, and who waits for what comes of it: a loop's future, a thread's, or none."""
+
+    operation: Operation
+    argument: Any
+    future: asyncio.Future[Any] | concurrent.futures.Future[Any] | None
+    loop: asyncio.AbstractEventLoop | None
+
+
+Outcome: TypeAlias = tuple[Job, Any, BaseException | None]
+
+
+class GroupWriter:
+    """Owns the connection that writes. ``submit`` never blocks; ``close`` drains."""
+
+    def __init__(
+        self, file: DatabaseFile, gate: Gate, now_ms: Callable[[], int], *, max_batch: int
+    ) -> None:
+        self._file = file
+        self._gate = gate
+        self._now_ms = now_ms
+        self._max_batch = max_batch
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        self._lock = -1
+        self._began: float | None = None
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="quatrain-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Operations that are queued."""
+        return self._jobs.qsize()
+
+    @property
+    def stuck(self) -> bool:
+        """The batch under way takes so long that the next would wait in vain."""
+        began = self._began
+        return began is not None and time.monotonic() - began > _STUCK
+
+    def submit(self, job: Job) -> None:
+        """Queue *job* for the next transaction."""
+        self._jobs.put(job)
+        if self._ended:  # since the caller last looked: nobody else will see it
+            self._refuse_waiting()
+
+    def close(self, timeout: float) -> bool:
+        """Do what is queued, then end. False when that took longer than *timeout* seconds."""
+        self._jobs.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def disconnect(self) -> None:
+        """Close the connection and the lock; the next batch opens them again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # -- the thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._next_batch()
+            if batch:
+                self._began = time.monotonic()
+                with self._gate:
+                    outcomes = self._write(batch)
+                self._began = None
+                _deliver(outcomes)
+        with self._gate:
+            self.disconnect()
+        self._ended = True
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        closed = StoreUnavailableError("the store is closed")
+        with contextlib.suppress(queue.Empty):
+            while job := self._jobs.get_nowait():
+                _deliver([(job, None, closed)])
+
+    def _next_batch(self) -> tuple[list[Job], bool]:
+        """What is queued by now, at least one job; True with the last batch of all."""
+        batch: list[Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            batch.append(job)
+            if len(batch) == self._max_batch or self._jobs.empty():
+                return batch, False
+            job = self._jobs.get()
+        return batch, True
+
+    def _write(self, batch: list[Job]) -> list[Outcome]:
+        try:
+            connection = self._take_turn()
+            outcomes = self._transact(connection, batch)
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
+            self._give_up_connection()
+            failure = _as_unavailable(exc)
+            return [(job, None, failure) for job in batch]
+        return outcomes
+
+    def _take_turn(self) -> sqlite3.Connection:
+        """Wait for the other processes; flock wakes in turn where SQLite's own lock would poll."""
+        if self._lock < 0:
+            self._lock = self._file.open_lock()
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._file.check()
+        if self._connection is None:
+            self._connection = self._file.connect()
+        return self._connection
+
+    def _transact(self, connection: sqlite3.Connection, batch: list[Job]) -> list[Outcome]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            now = self._now_ms()
+            outcomes: list[Outcome] = [
+                (job, job.operation(connection, now, job.argument), None) for job in batch
+            ]
+        except Exception as exc:
+            if of_environment(exc):
+                raise
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            now = self._now_ms()
+            outcomes = [_apart(connection, now, job) for job in batch]
+        connection.execute("COMMIT")
+        return outcomes
+
+    def _give_up_connection(self) -> None:
+        """After a failure the connection's state is anybody's guess: closing it rolls back."""
+        try:
+            self.disconnect()
+        except sqlite3.Error:
+            self._connection = None
+            self.disconnect()
+
+
+def _apart(connection: sqlite3.Connection, now: int, job: Job) -> Outcome:
+    connection.execute("SAVEPOINT job")
+    try:
+        outcome: Outcome = (job, job.operation(connection, now, job.argument), None)
+    except Exception as exc:
+        if of_environment(exc):
+            raise
+        connection.execute("ROLLBACK TO job")
+        outcome = (job, None, exc)
+    connection.execute("RELEASE job")
+    return outcome
+
+
+def _as_unavailable(exc: Exception) -> Exception:
+    if isinstance(exc, StoreUnavailableError):
+        return exc
+    if reason := of_environment(exc):
+        _log.warning("a batch was not written: %s", reason)
+        failure = StoreUnavailableError(reason)
+        failure.__cause__ = exc
+        return failure
+    return exc
+
+
+def _deliver(outcomes: list[Outcome]) -> None:
+    """One wake-up a loop, not one an answer."""
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_loop.setdefault(outcome[0].loop, []).append(outcome)
+    for loop, group in by_loop.items():
+        if loop is None:
+            settle(group)
+            continue
+        try:
+            loop.call_soon_threadsafe(settle, group)
+        except RuntimeError:
+            _log.debug("%d answers came after their event loop had ended", len(group))
+
+
+def settle(outcomes: list[Outcome]) -> None:
+    """Hand every outcome to who waits for it."""
+    for job, result, exc in outcomes:
+        future = job.future
+        if future is None:
+            if exc is not None:
+                _log.warning("a change nobody waits for failed: %s", exc)
+        elif not future.done():
+            if exc is not None:
+                future.set_exception(exc)
+            else:
+                future.set_result(result)

@@ -1,0 +1,11 @@
+"""Times on the wire: ISO-8601, UTC, milliseconds, ``Z``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def iso_time(ms: int) -> str:
+    """Milliseconds since 1970 as ``2026-05-17T09:30:00.250Z``."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
