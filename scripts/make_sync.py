@@ -58,11 +58,11 @@ KEYWORD = re.compile(
     r"|(?<=`)await (?=\w)"
 )
 ARTICLE = re.compile(r"\b([Aa])n (?=[^\sA-Za-z]*Async[B-DFGJ-NP-TV-Z])")  # an AsyncLease, a Lease
-WORD = re.compile(r"\\.|\w+", re.DOTALL)  # an escape is no part of a word: "\nAsyncClient"
+WORD = re.compile(r"\\.|\w+")  # an escape is no part of a word: "\naclose"
 
 LEFT_OVER = re.compile(
     r"\w*(?:async|await|coroutine|anyio)\w*|\btrio\b"
-    r"|(?<![a-z])a(?:clos(?:e|ing)|enter|exit|iter|next|read)(?![a-z])",
+    r"|(?<![a-z])a(?:clos(?:e|ing)|enter|exit|iter|next|read)",
     re.IGNORECASE,
 )
 
@@ -256,7 +256,7 @@ def _ruff(project: Project, command: Sequence[str], files: Iterable[Path]) -> No
             program, capture_output=True, text=True, check=False, cwd=project.root
         )
         if done.returncode:
-            raise Refused(f"ruff can't read what was generated: {done.stderr.strip()}")
+            raise Refused(f"ruff {command[0]}: {done.stderr.strip()}")
 
 
 # -- what is refused ------------------------------------------------------------------------------
