@@ -200,6 +200,6 @@ def test_prose_is_converted(project, awaiting, blocking):
 )
 def test_strings_are_converted_by_whole_words(project, awaiting, blocking):
     """A string that begins with a class's name is not mangled; f-strings are one string."""
-    source = "async def f(x, cast, AsyncPager):\n    return {}"
+    source = "async def f(x, cast, AsyncPager):\n    return [{}]"
     twin = project.twin_of(source.format(awaiting))
-    assert f"def f(x, cast, Pager):\n    return {blocking}" == twin
+    assert f"def f(x, cast, Pager):\n    return [{blocking}]" == twin

@@ -126,8 +126,8 @@ def test_generators_of_two_arguments_are_refused(project, annotation):
 @pytest.mark.parametrize("argument", ["int", "tuple[int, str]", "dict[str, tuple[int, int]]"])
 def test_generators_of_one_argument_are_converted(project, argument):
     """Commas deeper inside, or after it, are none of its arguments."""
-    twin = project.twin_of(f"def f(x: AsyncGenerator[{argument}], y): ...\n")
-    assert f"def f(x: Generator[{argument}], y): ..." == twin
+    twin = project.twin_of(f"def f(x: AsyncGenerator[{argument}], y: tuple[int, int]): ...\n")
+    assert f"def f(x: Generator[{argument}], y: tuple[int, int]): ..." == twin
 
 
 @pytest.mark.parametrize("text", ['f"{await x}"', 'f"{x:{await x}}"', '"a" f"{g(await x)}"'])
