@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import heapq
 import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import anyio.lowlevel
@@ -21,6 +23,8 @@ PATIENCE = 2.5
 """Seconds: shorter sleeps (retries) pass at once, longer ones (renewals) wait for ``advance``."""
 
 KEY = "vt_test_double"
+BASE_URL = "https://ledger.example/v1"
+BACKGROUND = "quatrain-background"  # the name of the threads that renew
 
 
 class _Time:
@@ -132,27 +136,42 @@ class ManualClock(_Time, sync_runtime.Clock):
             while self._waiting < _background_threads():
                 self._change.wait(0.005)
 
+    @contextlib.contextmanager
+    def parked(self) -> Iterator[None]:
+        """Around what keeps a thread waiting for something else than time."""
+        on = threading.current_thread().name == BACKGROUND
+        with self._change:
+            self._waiting += on
+            self._change.notify_all()
+        try:
+            yield
+        finally:
+            with self._change:
+                self._waiting -= on
+
     def jump(self, seconds: float) -> None:
         """Move on while nothing runs: a suspended machine."""
         self.time += seconds
 
 
 def _background_threads() -> int:
-    return sum(thread.name == "quatrain-background" for thread in threading.enumerate())
+    return sum(thread.name == BACKGROUND for thread in threading.enumerate())
 
 
 class FakeLedger:
     """A ledger in memory on the test's clock, with faults to switch on; no flavour.
 
-    ``faults[verb]`` is a queue: an int answers that status without doing anything, an exception
-    is raised, ``"lost"`` does the work and loses the answer, a callable is called first, and an
-    ``httpx.Response`` is answered as it is. None lets the request through.
+    ``faults[verb]`` is a queue, ``always[verb]`` what follows when it is empty: an int answers
+    that status without doing anything, an exception is raised, ``"lost"`` does the work and loses
+    the answer, a callable is called for one of these, and an ``httpx.Response`` is answered as it
+    is. None lets the request through.
     """
 
     def __init__(self, clock: _Time) -> None:
         self.clock = clock
         self.effects: dict[tuple[str, str], dict[str, Any]] = {}
         self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.http: list[httpx.Request] = []
         self.faults: dict[str, collections.deque[Any]] = collections.defaultdict(collections.deque)
         self.always: dict[str, Any] = {}
 
@@ -162,7 +181,7 @@ class FakeLedger:
         return [verb for verb, _ in self.requests]
 
     def bodies(self, verb: str) -> list[dict[str, Any]]:
-        """The bodies of all requests of one verb."""
+        """The bodies of all requests of one verb; for a GET its query."""
         return [body for name, body in self.requests if name == verb]
 
     def effect(self, key: str = "k", namespace: str = "ns") -> dict[str, Any]:
@@ -173,6 +192,11 @@ class FakeLedger:
         """As if an earlier attempt had been cut off."""
         self.effects[namespace, key] = {"status": "RUNNING", "fence": 1, "until": self.clock.time}
 
+    def hold(self, key: str = "k", namespace: str = "ns", seconds: float = 3_600) -> None:
+        """As if another agent held the lease."""
+        until = self.clock.time + seconds
+        self.effects[namespace, key] = {"status": "RUNNING", "fence": 1, "until": until}
+
     def take_over(self, key: str = "k", namespace: str = "ns") -> None:
         """As if another agent had been granted the lease meanwhile."""
         effect = self.effects[namespace, key]
@@ -180,11 +204,13 @@ class FakeLedger:
         effect["until"] = self.clock.time + 30
 
     def handle(self, request: httpx.Request) -> httpx.Response:
-        namespace, verb = request.url.path.split("/")[-2:]
-        body = json.loads(request.content or b"{}")
+        path = request.url.raw_path.decode("ascii").partition("?")[0]
+        namespace, verb = (unquote(part) for part in path.split("/")[-2:])
+        body = json.loads(request.content) if request.content else dict(request.url.params)
+        self.http.append(request)
         self.requests.append((verb, body))
         fault = self.faults[verb].popleft() if self.faults[verb] else self.always.get(verb)
-        if callable(fault) and not isinstance(fault, type):
+        if callable(fault):
             fault = fault()
         if isinstance(fault, int):
             return httpx.Response(fault, json={"code": f"fault_{fault}", "message": "a fault"})
@@ -192,7 +218,7 @@ class FakeLedger:
             return fault
         if isinstance(fault, Exception):
             raise fault
-        answer = getattr(self, "_" + verb.replace("-", "_"))(namespace, body)
+        answer: httpx.Response = getattr(self, "_" + verb.replace("-", "_"))(namespace, body)
         if fault == "lost":
             raise httpx.ReadTimeout("the answer was lost", request=request)
         return answer
@@ -235,33 +261,27 @@ class FakeLedger:
         return _ok({"status": "renewed", "leaseExpiresAt": "2030-01-01T00:00:00.000Z"})
 
     def _commit(self, namespace: str, body: dict[str, Any]) -> httpx.Response:
-        return self._end(namespace, body, "COMMITTED", body.get("result"))
+        words = ("accepted", "already_committed")
+        return self._end(namespace, body, "COMMITTED", body["result"], words)
 
     def _fail(self, namespace: str, body: dict[str, Any]) -> httpx.Response:
-        return self._end(namespace, body, "FAILED", body["error"])
+        return self._end(namespace, body, "FAILED", body["error"], ("recorded", "already_failed"))
 
-    def _end(self, namespace: str, body: dict[str, Any], status: str, value: Any) -> httpx.Response:
+    def _end(
+        self,
+        namespace: str,
+        body: dict[str, Any],
+        status: str,
+        value: Any,
+        words: tuple[str, str],
+    ) -> httpx.Response:
         effect = self.effects[namespace, body["effectKey"]]
         if body["fenceToken"] != effect["fence"] or effect["status"] not in {"RUNNING", status}:
             return _stale()
-        first = effect["status"] == "RUNNING"
+        again = effect["status"] == status
         effect.update(status=status, value=value)
-        words = (
-            ("accepted", "already_committed")
-            if status == "COMMITTED"
-            else (
-                "recorded",
-                "already_failed",
-            )
-        )
-        return _ok(
-            {
-                "status": words[0] if first else words[1],
-                "effectId": "eff",
-                "fenceToken": effect["fence"],
-                "message": "ok",
-            }
-        )
+        known = {"effectId": "eff", "fenceToken": effect["fence"], "message": "ok"}
+        return _ok({"status": words[again]} | known)
 
     def _report_observe(self, namespace: str, body: dict[str, Any]) -> httpx.Response:
         return _ok({"status": "ok"})
@@ -276,7 +296,7 @@ def _stale() -> httpx.Response:
 
 
 class AsyncLedgerTransport(httpx.AsyncBaseTransport):
-    """The way to a FakeLedger; ``gate`` holds up requests of its verbs."""
+    """The way to a FakeLedger; ``gates`` hold up requests of their verbs."""
 
     def __init__(self, ledger: FakeLedger) -> None:
         self.ledger = ledger
@@ -304,10 +324,8 @@ class LedgerTransport(httpx.BaseTransport):
         verb = request.url.path.split("/")[-1]
         self.entered[verb].set()
         if verb in self.gates:
-            self.gates[verb].wait()
+            clock = self.ledger.clock
+            assert isinstance(clock, ManualClock)
+            with clock.parked():
+                self.gates[verb].wait()
         return self.ledger.handle(request)
-
-
-def effects_of(ledger: FakeLedger) -> Iterator[dict[str, Any]]:
-    """All records."""
-    yield from ledger.effects.values()

@@ -8,14 +8,14 @@ from typing import Any, Final
 from ._wire import MAX_PAYLOAD, payload_size
 
 FIELD: Final = 8_000
-"""Characters kept of the message and of the stack."""
+"""Characters kept of each field."""
 
 
 def describe_failure(exc: BaseException) -> dict[str, Any]:
     """``{name, message, stack}``, cut to fit (contracts, Verity, "Client")."""
     stack = "".join(traceback.format_exception(exc))
     failure = {
-        "name": type(exc).__name__,
+        "name": _cut(type(exc).__name__, keep_end=False),
         "message": _cut(_text(exc), keep_end=False),
         # the innermost frames stand at the end
         "stack": _cut(stack, keep_end=True),

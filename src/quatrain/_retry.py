@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import math
+from datetime import UTC
 from typing import Literal
 
 import attrs
@@ -77,7 +78,9 @@ def parse_retry_after(value: str | None, wall_now: float) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - wall_now
+            date = email.utils.parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
+        # "-0000" gives no zone; HTTP dates are UTC, whatever this machine's zone is
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - wall_now
     return max(0.0, seconds) if math.isfinite(seconds) else None
