@@ -30,6 +30,13 @@ class QuatrainError(Exception):
         fields = {name: _portable(value) for name, value in self.__dict__.items()}
         return _rebuild, (type(self), tuple(map(_portable, self.args)), fields)
 
+    def __copy__(self) -> Self:
+        """Copy with all fields as they are: nothing has to travel."""
+        twin = type(self).__new__(type(self))
+        twin.args = self.args
+        twin.__dict__.update(self.__dict__)
+        return twin
+
 
 def _rebuild(
     cls: type[QuatrainError], args: tuple[Any, ...], fields: dict[str, Any]
@@ -43,7 +50,7 @@ def _rebuild(
 
 def _portable(value: Any) -> Any:
     try:
-        pickle.dumps(value)
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - its own; some fail only on the way back
     except Exception:  # noqa: BLE001 - a user's value may fail to pickle in any way
         return repr(value)
     return value
