@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from . import errors
@@ -58,6 +59,10 @@ __all__ = [
     "__version__",
     "errors",
 ]
+
+# nothing is printed unless the program sets logging up; "verity" is the contract's name
+for _name in ("quatrain", "verity"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 # the clients bring httpx and cattrs along: whoever only wants an exception need not wait for them
 _LAZY = {"AsyncClient": "._async.client", "Client": "._sync.client"}
