@@ -86,6 +86,8 @@ class VerityClient:
         allow_insecure: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        if not isinstance(api_key, str | Secret | None):
+            raise VerityConfigError("api_key has to be a string")
         api_key = Secret(api_key or os.environ.get("VERITY_API_KEY", ""))
         base_url = base_url or os.environ.get("VERITY_BASE_URL", "")
         for name, value in (("VERITY_BASE_URL", base_url), ("VERITY_API_KEY", api_key)):
@@ -107,6 +109,8 @@ class VerityClient:
         self.agent_id = agent_id
         self.effects = Effects(self._ledger, self.namespace)
         self._auto_renew = auto_renew
+        if not isinstance(renew_at_fraction, int | float):
+            raise VerityConfigError("renew_at_fraction has to be a number, 0.3 to 0.9")
         self._renew_at_fraction = renew_at_fraction
         self._conflict_retry = conflict_retry or ConflictRetryConfig()
         self._log = logger or logging.getLogger("verity")
@@ -294,7 +298,11 @@ def _format_key(template: str, fn: Act[Any], *args: Any, **kwargs: Any) -> str:
     # partial: a parameter left over is for the EffectContext
     bound = inspect.signature(fn).bind_partial(*args, **kwargs)
     bound.apply_defaults()
-    return template.format_map(bound.arguments)
+    try:
+        return template.format_map(bound.arguments)
+    except (LookupError, AttributeError, ValueError) as exc:
+        msg = f"no key can be made of {template!r} for this call: {exc!r}"
+        raise VerityValidationError(msg) from None
 
 
 def _one_of(name: str, value: T, *allowed: str) -> T:
