@@ -78,12 +78,12 @@ class AsyncEffects:
                 cursor=cursor,
                 payloads=payloads,
             )
-            for effect in page.items:
+            for effect in page.items[:left]:
                 yield effect
             if left is not None:
                 left -= len(page.items)
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor is None or not page.items:
                 return
 
     async def get(self, effect_key: str, *, namespace: str | None = None) -> Effect:
@@ -99,7 +99,7 @@ class AsyncEffects:
         while True:
             page = await self._ledger.events(self._in(namespace), query)
             found += page.items
-            if page.next_cursor is None:
+            if page.next_cursor is None or not page.items:
                 return found
             query["cursor"] = page.next_cursor
 

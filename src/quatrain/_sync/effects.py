@@ -79,12 +79,12 @@ class Effects:
                 cursor=cursor,
                 payloads=payloads,
             )
-            for effect in page.items:
+            for effect in page.items[:left]:
                 yield effect
             if left is not None:
                 left -= len(page.items)
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor is None or not page.items:
                 return
 
     def get(self, effect_key: str, *, namespace: str | None = None) -> Effect:
@@ -98,7 +98,7 @@ class Effects:
         while True:
             page = self._ledger.events(self._in(namespace), query)
             found += page.items
-            if page.next_cursor is None:
+            if page.next_cursor is None or not page.items:
                 return found
             query["cursor"] = page.next_cursor
 
