@@ -121,7 +121,8 @@ class AsyncRunContext:
         ``AsyncVerityClient.protect``; the effect's name and agent are the run's.
         """
         options["namespace"] = options.get("namespace") or self.namespace
-        options["lease_duration_ms"] = options.get("lease_duration_ms") or self._lease_duration_ms
+        if options.get("lease_duration_ms") is None:
+            options["lease_duration_ms"] = self._lease_duration_ms
         return await self._client.run_effect(
             f"{self.case_id}:{effect_name}",
             act=act,

@@ -100,7 +100,8 @@ class RunContext:
         ``VerityClient.protect``; the effect's name and agent are the run's.
         """
         options["namespace"] = options.get("namespace") or self.namespace
-        options["lease_duration_ms"] = options.get("lease_duration_ms") or self._lease_duration_ms
+        if options.get("lease_duration_ms") is None:
+            options["lease_duration_ms"] = self._lease_duration_ms
         return self._client.run_effect(
             f"{self.case_id}:{effect_name}",
             act=act,
