@@ -203,9 +203,11 @@ class _Attempt:
             with span("quatrain.observe"):
                 seen = self._keeper.call(observe, *_arguments(observe, self._context))
             self._keeper.resume()
-        except Lost:
+        except (Lost, LeaseLostError):
+            self._keeper.resume()
             raise
         except Exception as exc:
+            self._keeper.resume()  # cancelled meanwhile: it ends here, before anything is done
             if self._plan.on_uncertain == "raise":
                 raise self._uncertain() from exc
             line = "observe of effect %r failed, going on to act: %r"
