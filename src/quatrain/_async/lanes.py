@@ -8,6 +8,7 @@ cancellation, so that nobody is handed a half-read answer. TLS, proxies and HTTP
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -61,18 +62,25 @@ class AsyncLanes(httpx.AsyncBaseTransport):
             return
         now = self._clock.now()
         self._idle.append((lane, now))
-        while self._idle and now - self._idle[0][1] > KEEPALIVE_EXPIRY:
-            await self._close_one(self._idle.popleft)
+        if self._closed:  # by another thread, which may have been through the idle lanes already
+            await self.aclose()
+        else:
+            await self._close_idle(before=now - KEEPALIVE_EXPIRY)
 
     async def aclose(self) -> None:
         """Close the idle lanes now, and those in use when they are given back."""
         self._closed = True
-        while self._idle:
-            await self._close_one(self._idle.pop)
+        await self._close_idle(before=math.inf)
 
-    async def _close_one(self, take: Callable[[], tuple[httpx.AsyncBaseTransport, float]]) -> None:
-        with suppress(IndexError):  # another thread was faster
-            await finish(take()[0].aclose)
+    async def _close_idle(self, *, before: float) -> None:
+        """Close those last used *before* then. Taken out to be looked at: threads share them."""
+        with suppress(IndexError):  # no more of them
+            while True:
+                lane, used = self._idle.popleft()
+                if used >= before:
+                    self._idle.appendleft((lane, used))
+                    return
+                await finish(lane.aclose)
 
 
 class _LaneStream(httpx.AsyncByteStream):

@@ -9,6 +9,7 @@ cancellation, so that nobody is handed a half-read answer. TLS, proxies and HTTP
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -62,18 +63,25 @@ class Lanes(httpx.BaseTransport):
             return
         now = self._clock.now()
         self._idle.append((lane, now))
-        while self._idle and now - self._idle[0][1] > KEEPALIVE_EXPIRY:
-            self._close_one(self._idle.popleft)
+        if self._closed:  # by another thread, which may have been through the idle lanes already
+            self.close()
+        else:
+            self._close_idle(before=now - KEEPALIVE_EXPIRY)
 
     def close(self) -> None:
         """Close the idle lanes now, and those in use when they are given back."""
         self._closed = True
-        while self._idle:
-            self._close_one(self._idle.pop)
+        self._close_idle(before=math.inf)
 
-    def _close_one(self, take: Callable[[], tuple[httpx.BaseTransport, float]]) -> None:
-        with suppress(IndexError):  # another thread was faster
-            finish(take()[0].close)
+    def _close_idle(self, *, before: float) -> None:
+        """Close those last used *before* then. Taken out to be looked at: threads share them."""
+        with suppress(IndexError):  # no more of them
+            while True:
+                lane, used = self._idle.popleft()
+                if used >= before:
+                    self._idle.appendleft((lane, used))
+                    return
+                finish(lane.close)
 
 
 class _LaneStream(httpx.SyncByteStream):
