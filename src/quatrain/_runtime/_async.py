@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
@@ -118,7 +119,12 @@ class Keeper(Tenure):
             return await self._while_held(cast("Callable[..., Awaitable[T]]", act), *args)
         result = await self._in_thread(act, *args)
         if inspect.isawaitable(result):  # a lambda that made a coroutine
-            self.resume()
+            try:
+                self.resume()
+            except BaseException:
+                if inspect.iscoroutine(result):
+                    result.close()  # it will never be awaited: no warning on top
+                raise
             return await self._while_held(_itself, result)
         return cast("T", result)
 
@@ -142,7 +148,7 @@ class Keeper(Tenure):
         outcome = _Outcome[Any]()
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(outcome.of, _run_in_thread, fn, *args)
+                group.start_soon(anyio.to_thread.run_sync, outcome.by, fn, *args)
         except anyio.get_cancelled_exc_class() as exc:
             if not outcome:
                 raise
@@ -173,9 +179,11 @@ class _LostEvent:
             self._event.set()
 
     async def wait(self) -> None:
-        if not self.is_set():
+        while not self.is_set():
             self._event = self._event or anyio.Event()
-            await self._event.wait()
+            # the deadline moves with each renewal: look again when it should have passed
+            with anyio.move_on_after(self._tenure.remaining):
+                await self._event.wait()
 
 
 class background:  # noqa: N801 - used like a function: ``async with background(fn) as keeper``
@@ -284,6 +292,7 @@ class LoopLocal(Generic[T]):
         self._make = make
         self._close = close
         self._values: WeakKeyDictionary[Any, tuple[T, AsyncGenerator[None]]] = WeakKeyDictionary()
+        self._lock = threading.Lock()  # each loop runs in a thread of its own
 
     def __bool__(self) -> bool:
         """Whether any loop has a value."""
@@ -298,20 +307,26 @@ class LoopLocal(Generic[T]):
             value = self._make()
             guard = self._until_loop_ends(loop, value)
             await anext(guard)  # to its yield, at once: nothing else runs meanwhile
-            self._values[loop] = value, guard
+            with self._lock:
+                for other in [known for known in self._values if _is_closed(known)]:
+                    del self._values[other]  # its end was not told: nobody can close its value
+                self._values[loop] = value, guard
             return value
 
     async def _until_loop_ends(self, loop: Any, value: T) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            self._values.pop(loop, None)
+            with self._lock:
+                self._values.pop(loop, None)
             await self._close(value)
 
     async def aclose(self) -> None:
         """Close the running loop's value now, and other loops' on those loops."""
         own = anyio.lowlevel.current_token().native_token
-        for loop, (_, guard) in list(self._values.items()):
+        with self._lock:
+            values = list(self._values.items())
+        for loop, (_, guard) in values:
             if loop is own:
                 await guard.aclose()
             else:
@@ -319,11 +334,17 @@ class LoopLocal(Generic[T]):
 
     def abandon(self) -> None:
         """Nobody will close it any more: each loop closes its own value when it ends."""
-        for loop, (_, guard) in self._values.items():
-            _abandoned.setdefault(loop, []).append(guard)
+        with self._lock:
+            for loop, (_, guard) in self._values.items():
+                _abandoned.setdefault(loop, []).append(guard)
 
 
 _abandoned: WeakKeyDictionary[Any, list[AsyncGenerator[None]]] = WeakKeyDictionary()
+_closing: set[Any] = set()  # asyncio itself holds its tasks only weakly
+
+
+def _is_closed(loop: Any) -> bool:
+    return hasattr(loop, "is_closed") and bool(loop.is_closed())  # a trio token can't tell
 
 
 def _close_on(loop: Any, guard: AsyncGenerator[None]) -> None:
@@ -333,7 +354,13 @@ def _close_on(loop: Any, guard: AsyncGenerator[None]) -> None:
 
             loop.run_sync_soon(trio.lowlevel.spawn_system_task, guard.aclose)
         else:
-            loop.call_soon_threadsafe(lambda: loop.create_task(guard.aclose()))
+            loop.call_soon_threadsafe(_close_in_task, loop, guard)
+
+
+def _close_in_task(loop: Any, guard: AsyncGenerator[None]) -> None:
+    task = loop.create_task(guard.aclose())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
 
 
 class _Outcome(Generic[T]):
@@ -354,17 +381,22 @@ class _Outcome(Generic[T]):
         except BaseException as exc:  # noqa: BLE001 - raised again by get()
             self._error = exc
 
+    def by(self, fn: Callable[..., T], *args: Any) -> None:
+        try:
+            self._results.append(fn(*args))
+        except BaseException as exc:  # noqa: BLE001 - raised again by get()
+            self._error = exc
+
     def get(self) -> T:
-        if self._error is not None:
-            raise self._error
+        if (error := self._error) is not None:
+            try:
+                raise error
+            finally:  # no cycle of it, its traceback and this frame
+                self._error = None
+                del error
         if not self._results:
             raise TimeoutError
         return self._results[0]
-
-
-async def _run_in_thread(fn: Callable[..., Any], *args: Any) -> Any:
-    # boxed: trio refuses a bare coroutine from a thread
-    return (await anyio.to_thread.run_sync(lambda: (fn(*args),)))[0]
 
 
 async def _itself(awaitable: Awaitable[T]) -> T:

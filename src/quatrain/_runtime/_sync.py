@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import inspect
+import os
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 from ._core import Lost, Tenure, steady_now
 from ._timer import call_later
@@ -227,13 +229,14 @@ def finish(fn: Callable[..., T], *args: Any, seconds: float = 5.0) -> T:  # noqa
 
 
 class LoopLocal(Generic[T]):
-    """One *T* for the process: threads share it."""
+    """One *T* for the process: threads share it, a forked child makes its own."""
 
     def __init__(self, make: Callable[[], T], close: Callable[[T], None]) -> None:
         self._make = make
         self._close = close
         self._lock = threading.Lock()
         self._value: T | None = None
+        _all.add(self)
 
     def __bool__(self) -> bool:
         """Whether there is a value."""
@@ -259,3 +262,22 @@ class LoopLocal(Generic[T]):
     def abandon(self) -> None:
         """Nobody will close it any more."""
         self.close()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: its connections are the parent's, and may not even be closed here."""
+        if self._value is not None:
+            _inherited.append(self._value)
+        self._value = None
+        self._lock = threading.Lock()  # a thread of the parent may have held it
+
+
+_all: WeakSet[LoopLocal[Any]] = WeakSet()
+_inherited: list[Any] = []  # never collected: that would close them
+
+
+def _after_fork() -> None:
+    for each in list(_all):
+        each.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)

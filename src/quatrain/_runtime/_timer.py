@@ -31,10 +31,14 @@ class Timer:
     """A heap of due calls and a daemon thread, started with the first, that waits for them."""
 
     def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all calls, the thread, and who holds the lock: none exists in a forked child."""
         self._wake = threading.Condition()
         self._heap: list[_Call] = []
         self._called_off = 0
-        self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
 
     def call_later(self, seconds: float, fn: Callable[[], None]) -> Callable[[], None]:
@@ -95,9 +99,4 @@ def call_later(seconds: float, fn: Callable[[], None]) -> Callable[[], None]:
     return _timer.call_later(seconds, fn)
 
 
-def _forget_after_fork() -> None:
-    global _timer  # noqa: PLW0603 - the parent's thread does not exist in the child
-    _timer = Timer()
-
-
-os.register_at_fork(after_in_child=_forget_after_fork)
+os.register_at_fork(after_in_child=_timer.reset)
