@@ -44,6 +44,8 @@ class Origin:
 
         Plain http is for loopback, where nobody listens in, unless *allow_insecure*.
         """
+        if not isinstance(base_url, str):
+            raise refuse(f"base_url has to be a string, not {type(base_url).__name__}")
         try:
             parts = urlsplit(base_url)
             host, _ = parts.hostname, parts.port
@@ -76,7 +78,13 @@ class Origin:
 
 @functools.lru_cache(maxsize=1024)
 def encode_segment(segment: str) -> str:
-    """Percent-encode one path segment; dots too where the whole segment is dots."""
+    """Percent-encode one path segment; dots too where the whole segment is dots.
+
+    Raises ValueError for an empty one, which would leave its neighbours to meet, and for lone
+    surrogates.
+    """
+    if not segment:
+        raise ValueError("a part of its path is empty")
     encoded = quote(segment, safe="")
     return encoded.replace(".", "%2E") if encoded.strip(".") == "" else encoded
 
@@ -152,9 +160,13 @@ def never_sent(exc: httpx.RequestError) -> bool:
     )
 
 
-def forget_locals(exc: BaseException) -> None:
-    """Clear the frames below *exc*: the HTTP stack's locals hold the Authorization header."""
-    seen: set[int] = set()
+def forget_locals(exc: BaseException, *, until: BaseException | None) -> None:
+    """Clear the frames below *exc*: the HTTP stack's locals hold the Authorization header.
+
+    *until* is what was being handled before the request, and is in the context of all that came
+    after: its frames are the caller's.
+    """
+    seen = {id(until)}
     pending: list[BaseException | None] = [exc]
     while pending:
         current = pending.pop()

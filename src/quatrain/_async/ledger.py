@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
-from .._wire import to_wire
 from ..errors.verity import LeaseConflictError, VerityConflictError
 from ..models.verity import (
     CommitRequestBody,
@@ -36,14 +35,13 @@ class AsyncLedger:
 
     async def lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
         """Ask for the lease. Raises LeaseConflictError when another agent holds it."""
-        wire = _wire(body)
         try:
             # a union is no class to the type checker; to the converter it is
             into = cast("type[LeaseResponse]", LeaseResponse)
-            return await self._post(namespace, "lease", wire, into)
+            return await self._post(namespace, "lease", body, into)
         except VerityConflictError as exc:
             raise LeaseConflictError(
-                str(wire.get("effectKey", "")),
+                _effect_key(body),
                 exc.body,
                 exc.request_id,
                 code=exc.code,
@@ -59,7 +57,7 @@ class AsyncLedger:
         return await self._post(
             namespace,
             "commit",
-            _wire(body),
+            body,
             CommitResponse,
             lane="commit",
             repeatable=True,
@@ -69,7 +67,7 @@ class AsyncLedger:
     async def fail(self, namespace: str, body: FailRequestBody | Wire) -> FailResponse:
         """Record the failure; sent again after no answer, like a commit."""
         return await self._post(
-            namespace, "fail", _wire(body), FailResponse, lane="commit", repeatable=True
+            namespace, "fail", body, FailResponse, lane="commit", repeatable=True
         )
 
     async def renew(
@@ -84,7 +82,7 @@ class AsyncLedger:
         return await self._post(
             namespace,
             "renew",
-            _wire(body),
+            body,
             RenewResponse,
             lane="renew",
             repeatable=True,
@@ -96,7 +94,7 @@ class AsyncLedger:
         self, namespace: str, body: ReportObserveBody | Wire
     ) -> ObserveResponse:
         """Leave a line in the audit trail; changes nothing."""
-        return await self._post(namespace, "report-observe", _wire(body), ObserveResponse)
+        return await self._post(namespace, "report-observe", body, ObserveResponse)
 
     async def effects(self, query: Mapping[str, str]) -> EffectPage:
         """A page of effects, newest first."""
@@ -120,7 +118,7 @@ class AsyncLedger:
         self,
         namespace: str,
         verb: str,
-        body: Wire,
+        body: Any,
         into: type[T],
         *,
         lane: Lane = "main",
@@ -147,5 +145,5 @@ class AsyncLedger:
         return await self.transport.send(call, into)
 
 
-def _wire(body: Any) -> Wire:
-    return body if isinstance(body, Mapping) else to_wire(body)
+def _effect_key(body: LeaseRequestBody | Wire) -> str:
+    return str(body.get("effectKey", "")) if isinstance(body, Mapping) else body.effect_key

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -21,7 +22,7 @@ from .. import _http, _retry
 from .._runtime._async import Clock, LoopLocal, finish
 from .._secret import Secret
 from .._telemetry import span
-from .._wire import WireError, dumps, loads, structure
+from .._wire import WireError, dumps, loads, structure, to_wire
 from ..errors import Attempt, QuatrainError
 from ..errors._family import SNIPPET, Family
 from .lanes import AsyncLanes
@@ -44,8 +45,10 @@ class Call:
     path: tuple[str, ...]
     """Segments below the base URL, unencoded."""
     query: Mapping[str, str] = attrs.field(factory=dict)
-    body: Any = None
-    """JSON; None sends none."""
+    body: Any = attrs.field(default=None, repr=False)
+    """A model, or JSON; None sends none. Not shown: it may hold a lease token."""
+    content: bytes | None = attrs.field(default=None, repr=False)
+    """The body as it is sent, the same with each attempt; ``send`` fills it in."""
     lane: Lane = "main"
     """Renewals and commits have connections of their own: a full main pool starves neither."""
     repeatable: bool = False
@@ -74,8 +77,10 @@ class AsyncTransport:
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             msg = f"http_client has to be an httpx.AsyncClient, not {type(http_client).__name__}"
             raise family.config(msg)
-        if not timeout > 0:
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
             raise family.config("timeout has to be a number of seconds above 0")
+        if not isinstance(policy.max_retries, int) or policy.max_retries < 0:
+            raise family.config("max_retries has to be a number of tries, 0 or more")
         self.origin = _http.Origin.parse(
             base_url, allow_insecure=allow_insecure, refuse=family.config
         )
@@ -95,7 +100,7 @@ class AsyncTransport:
         Raises the family's TransportError when there is no answer, its APIError for an answer
         that is an error or not an *into*, and its InputError when the body is not JSON.
         """
-        content = self._encode(call)
+        call = attrs.evolve(call, content=self._encode(call))
         policy = self._policy
         if call.max_retries is not None:
             policy = attrs.evolve(policy, max_retries=call.max_retries)
@@ -103,9 +108,9 @@ class AsyncTransport:
         with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
             while True:
                 number = len(attempts) + 1
-                answer = await self._attempt(call, content, number)
+                answer = await self._attempt(call, number)
                 if isinstance(answer, httpx.Response) and answer.is_success:
-                    return self._structured(answer, into)
+                    return self._structured(answer, into, attempts)
                 delay = _retry.delay_before_retry(
                     policy,
                     number,
@@ -119,20 +124,22 @@ class AsyncTransport:
                     raise self._error(answer, tuple(attempts)) from _cause(answer)
                 await self.clock.sleep(delay)
 
-    async def _attempt(
-        self, call: Call, content: bytes | None, number: int
-    ) -> httpx.Response | httpx.RequestError:
+    async def _attempt(self, call: Call, number: int) -> httpx.Response | httpx.RequestError:
         """One request and its whole answer, or why there is none."""
         if self._closed:
             raise self._family.config("this client is closed")
-        request = self._request(call, content)
+        request = self._request(call)
         began = self.clock.now()
         with span("quatrain.attempt", attempt=number):
+            handled = sys.exception()
             try:
                 response = await self._exchange(request, call.lane)
             except httpx.RequestError as exc:
-                _http.forget_locals(exc)
+                _http.forget_locals(exc, until=handled)
                 return exc
+            except BaseException as exc:
+                _http.forget_locals(exc, until=handled)
+                raise
         if _log.isEnabledFor(logging.DEBUG):
             took = (self.clock.now() - began) * 1000
             line = "%s %s: %d in %.1f ms, attempt %d"
@@ -141,8 +148,13 @@ class AsyncTransport:
 
     async def _exchange(self, request: httpx.Request, lane: Lane) -> httpx.Response:
         if self._client is not None:
+            if self._client.is_closed:
+                raise self._family.config("the http_client that was passed in is closed")
             return await self._client.send(request, auth=None, follow_redirects=False)
         lanes = (await self._lanes.get())[lane]
+        if self._closed:  # by another thread, which may have looked before these were made
+            await self._lanes.aclose()
+            raise self._family.config("this client is closed")
         response = await lanes.handle_async_request(request)
         try:
             await response.aread()
@@ -151,14 +163,18 @@ class AsyncTransport:
             raise
         return response
 
-    def _request(self, call: Call, content: bytes | None) -> httpx.Request:
+    def _request(self, call: Call) -> httpx.Request:
         seconds = self.timeout if call.timeout is None else call.timeout
+        try:
+            url = self.origin.url_for(call.path, call.query)
+        except (ValueError, httpx.InvalidURL) as exc:
+            raise self._family.input(f"no URL can be made of it: {exc}") from None
         return httpx.Request(
             call.method,
-            self.origin.url_for(call.path, call.query),
+            url,
             # in one expression: no frame's locals ever hold the key
-            headers=_http.headers(self._key, has_body=content is not None),
-            content=content,
+            headers=_http.headers(self._key, has_body=call.content is not None),
+            content=call.content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
         )
 
@@ -166,11 +182,11 @@ class AsyncTransport:
         if call.body is None:
             return None
         try:
-            return dumps(call.body)
+            return dumps(call.body if isinstance(call.body, Mapping) else to_wire(call.body))
         except (TypeError, ValueError) as exc:
             raise self._family.input(f"the request's body is not JSON: {exc}") from None
 
-    def _structured(self, response: httpx.Response, into: type[T]) -> T:
+    def _structured(self, response: httpx.Response, into: type[T], before: Sequence[Attempt]) -> T:
         try:
             return structure(loads(response.content), into)
         except WireError as exc:
@@ -178,7 +194,11 @@ class AsyncTransport:
         except ValueError:
             reason = "the body is not JSON"
         raise self._family.unexpected(
-            response.status_code, self._body(response), _request_id(response), reason
+            response.status_code,
+            self._body(response),
+            self._request_id(response),
+            reason,
+            attempts=(*before, _summary(len(before) + 1, response, None)),
         )
 
     def _error(
@@ -188,7 +208,7 @@ class AsyncTransport:
             return self._family.error(
                 answer.status_code,
                 self._body(answer),
-                _request_id(answer),
+                self._request_id(answer),
                 retry_after=_retry_after(answer),
                 attempts=attempts,
             )
@@ -200,11 +220,16 @@ class AsyncTransport:
 
     def _body(self, response: httpx.Response) -> Any:
         """The JSON of an answer, or the first part of its text; never with the key in it."""
-        text = self._key.scrub(response.text)
+        # always UTF-8: a charset that the server names could be any codec, and fail in any way
+        text = self._key.scrub(response.content.decode(errors="replace"))
         try:
             return loads(text.encode())
         except ValueError:
             return text[:SNIPPET]
+
+    def _request_id(self, response: httpx.Response) -> str | None:
+        value = response.headers.get("x-request-id")
+        return None if value is None else self._key.scrub(value)
 
     def _make_lanes(self) -> dict[Lane, AsyncLanes]:
         options = _http.lane_options(self.origin.url)
@@ -225,13 +250,13 @@ class AsyncTransport:
         """*owner* is collected unclosed: say so once, and leave the connections to their loops."""
         if not self._closed and self._lanes:
             self._closed = True
+            self._lanes.abandon()  # first: where warnings are errors, nothing comes after one
             warnings.warn(
                 f"unclosed {owner!r}: use `async with`, or await aclose()",
                 ResourceWarning,
                 stacklevel=3,
                 source=owner,
             )
-            self._lanes.abandon()
 
 
 def _outcome(answer: httpx.Response | httpx.RequestError) -> _retry.Outcome:
@@ -256,11 +281,6 @@ def _summary(
     if isinstance(answer, httpx.Response):
         return Attempt(number, status_code=answer.status_code, waited=waited)
     return Attempt(number, error=f"{type(answer).__name__}: {answer}", waited=waited)
-
-
-def _request_id(response: httpx.Response) -> str | None:
-    value: str | None = response.headers.get("x-request-id")
-    return value
 
 
 async def _close_all(lanes: dict[Lane, AsyncLanes]) -> None:
