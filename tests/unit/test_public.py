@@ -1,0 +1,118 @@
+"""The names that programs import."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import quatrain
+import quatrain.verity
+
+
+@pytest.mark.parametrize("module", [quatrain, quatrain.verity, quatrain.errors])
+def test_all_is_sorted_and_there(module) -> None:
+    """Nothing is promised that is missing."""
+    assert sorted(module.__all__) == module.__all__
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_the_verity_namespace_is_pinned() -> None:
+    """Programs import these: adding is fine, taking away is not."""
+    contract = {
+        "AsyncVerityClient",
+        "CommitRequestBody",
+        "CommitUncertainError",
+        "ConflictRetryConfig",
+        "EffectPreviouslyFailedError",
+        "FailRequestBody",
+        "LeaseConflictError",
+        "LeaseRequestBody",
+        "RenewRequestBody",
+        "ReportObserveBody",
+        "VerityApiError",
+        "VerityClient",
+        "VerityConfigError",
+        "VerityError",
+        "VerityValidationError",
+    }
+    assert contract - set(quatrain.verity.__all__) == set()
+
+
+@pytest.mark.parametrize("name", quatrain.verity.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    """And so are its public methods."""
+    thing = getattr(quatrain.verity, name)
+    if not inspect.isclass(thing):
+        return
+    assert thing.__doc__
+    methods = [m for n, m in vars(thing).items() if inspect.isfunction(m) and n[0] != "_"]
+    assert [m.__qualname__ for m in methods if not m.__doc__] == []
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("AsyncVerityClient", "VerityClient"),
+        ("AsyncEffects", "Effects"),
+        ("AsyncWorkflowContext", "WorkflowContext"),
+        ("AsyncCaseContext", "CaseContext"),
+        ("AsyncRunContext", "RunContext"),
+    ],
+)
+def test_the_flavours_take_the_same(pair) -> None:
+    """The same methods, with the same parameters."""
+
+    def shape(name: str) -> dict:
+        cls = getattr(quatrain.verity, name)
+        return {
+            n.replace("aclose", "close"): list(inspect.signature(m).parameters)
+            for n, m in vars(cls).items()
+            if inspect.isfunction(m) and (n[0] != "_" or n == "__init__")
+        }
+
+    assert shape(pair[0]) == shape(pair[1])
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="AsyncClint"):
+        quatrain.AsyncClint  # noqa: B018 - it is the look-up that is tested
+
+
+def test_the_clients_load_when_they_are_asked_for() -> None:
+    """Whoever only wants an exception need not wait for httpx."""
+    code = (
+        "import sys, quatrain; assert 'httpx' not in sys.modules, 'eager';"
+        "quatrain.AsyncClient, quatrain.Client; assert 'httpx' in sys.modules;"
+        "assert dir(quatrain) == quatrain.__all__"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_package_imports_without_its_extras() -> None:
+    """Neither the server's, nor OpenTelemetry, nor trio."""
+    code = (
+        "import sys\n"
+        "for name in ('starlette', 'uvicorn', 'click', 'rich', 'opentelemetry', 'trio'):\n"
+        "    sys.modules[name] = None\n"
+        "import quatrain.verity\n"
+        "client = quatrain.verity.VerityClient(base_url='http://127.0.0.1:9', api_key='k')\n"
+        "try: client.effects.get('k', namespace='ns')\n"
+        "except quatrain.TransportError: client.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    """One place says it."""
+    assert quatrain.__version__ == importlib.import_module("quatrain._version").__version__
