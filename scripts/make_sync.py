@@ -39,7 +39,6 @@ TREES = {
 
 # Names that follow no rule below. One that no source uses any more fails the check.
 RENAMES = {
-    "AsyncByteStream": "SyncByteStream",  # httpx's own
     "async_http_client": "http_client",  # of the local platform
     "handle_async_request": "handle_request",
 }

@@ -1,6 +1,7 @@
 """What the lanes and the transport share of HTTP: where requests may go, and how they look.
 
-With ``_async/lanes.py`` the only importer of httpx.
+Requests go over httpcore's connections (see ``_async/lanes.py``), or through the ``httpx`` client
+that a caller passed in; this module makes the request for either and takes the answer of either.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import ipaddress
 import ssl
 import traceback
 import urllib.request
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
+import httpcore
 import httpx
 
 from ._secret import Secret
@@ -34,7 +36,11 @@ class Origin:
     """
 
     base_url: str
-    url: httpx.URL = attrs.field(repr=False)
+    core: httpcore.Origin = attrs.field(repr=False)
+    host: bytes = attrs.field(repr=False)
+    """What the Host header says."""
+    prefix: str = attrs.field(repr=False)
+    """The base URL's path, encoded."""
 
     @classmethod
     def parse(
@@ -63,17 +69,30 @@ class Origin:
                 f"base_url would send the key unencrypted to {host};"
                 " use https, or allow_insecure=True if the network is yours"
             )
-        return cls(base_url.rstrip("/"), url)
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
+        core = httpcore.Origin(url.raw_scheme, url.raw_host, port)
+        return cls(base_url.rstrip("/"), core, url.netloc, url.raw_path.decode().rstrip("/"))
 
-    def url_for(self, segments: tuple[str, ...], query: Mapping[str, str]) -> httpx.URL:
-        """The URL of a path below the base: each segment is encoded, so none can leave it."""
+    def target(self, segments: tuple[str, ...], query: Mapping[str, str]) -> str:
+        """Path and query below the base: each segment is encoded, so that none can leave it.
+
+        Raises ValueError for an empty segment and for lone surrogates.
+        """
         path = "".join(f"/{encode_segment(segment)}" for segment in segments)
         text = f"?{urlencode(query, quote_via=quote)}" if query else ""
-        return self.url.copy_with(raw_path=f"{self._prefix}{path}{text}".encode("ascii"))
+        return f"{self.prefix}{path}{text}"
 
-    @property
-    def _prefix(self) -> str:
-        return self.url.raw_path.decode("ascii").rstrip("/")
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """None for plain http: then no certificates are loaded for nothing."""
+        return ssl_context() if self.core.scheme == b"https" else None
+
+    def proxy(self) -> str | None:
+        """The environment's proxy (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``)."""
+        host = self.core.host.decode()
+        if _is_loopback(host) or urllib.request.proxy_bypass(host):
+            return None
+        proxies = urllib.request.getproxies()
+        return proxies.get(self.core.scheme.decode()) or proxies.get("all")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -109,31 +128,113 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-@functools.lru_cache(maxsize=1)
-def no_ssl_context() -> ssl.SSLContext:
-    """For plain http: an empty context, so that no certificates are loaded for nothing."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+@attrs.frozen
+class Outgoing:
+    """A request, for either way out."""
+
+    origin: Origin
+    method: str
+    target: str
+    headers: list[tuple[bytes, bytes]] = attrs.field(repr=False)
+    """The key among them."""
+    content: bytes | None = attrs.field(repr=False)
+    timeout: float
+    """Seconds for each step."""
+
+    def for_lane(self) -> httpcore.Request:
+        """For one of httpcore's connections."""
+        core = self.origin.core
+        return httpcore.Request(
+            self.method.encode(),
+            httpcore.URL(
+                scheme=core.scheme, host=core.host, port=core.port, target=self.target.encode()
+            ),
+            headers=[
+                (b"host", self.origin.host),
+                *self.headers,
+                *([(b"content-length", b"%d" % len(self.content))] if self.content else ()),
+            ],
+            content=self.content,
+            extensions=self._extensions(),
+        )
+
+    def for_client(self) -> httpx.Request:
+        """For a caller's httpx client."""
+        return httpx.Request(
+            self.method,
+            self.origin.base_url.removesuffix(self.origin.prefix) + self.target,
+            headers=self.headers,
+            content=self.content,
+            extensions=self._extensions(),
+        )
+
+    def _extensions(self) -> dict[str, dict[str, float]]:
+        return {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), self.timeout)}
 
 
-@functools.lru_cache(maxsize=64)
-def proxy_for(scheme: str, host: str) -> str | None:
-    """The environment's proxy for an origin (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``)."""
-    if _is_loopback(host) or urllib.request.proxy_bypass(host):
+@attrs.frozen
+class Answer:
+    """A whole answer, from either way out."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
+    content: bytes = attrs.field(repr=False)
+
+    @classmethod
+    def decoded(cls, status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> Answer:
+        """From raw *content*, which may be compressed. Raises httpx.DecodingError."""
+        if any(name.lower() == b"content-encoding" for name, _ in headers):
+            body = httpx.ByteStream(content)
+            content = httpx.Response(status, headers=list(headers), stream=body).read()
+        return cls(status, headers, content)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a success."""
+        return 200 <= self.status < 300
+
+    def header(self, name: bytes) -> str | None:
+        """One of its headers, by its name in lower case."""
+        for known, value in self.headers:
+            if known.lower() == name:
+                return value.decode("latin-1")
         return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(scheme) or proxies.get("all")
 
 
-def lane_options(url: httpx.URL) -> dict[str, Any]:
-    """Arguments of a single-connection httpx transport to *url*'s origin."""
-    return {
-        "verify": ssl_context() if url.scheme == "https" else no_ssl_context(),
-        "trust_env": False,
-        "proxy": proxy_for(url.scheme, url.host),
-        "limits": httpx.Limits(
-            max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY
-        ),
-    }
+@attrs.frozen
+class NoAnswer:
+    """Why there is none."""
+
+    sent: bool
+    """False when the request surely did not reach the server."""
+    text: str
+    cause: Exception = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, exc: Exception) -> NoAnswer:
+        """From one of FAILURES."""
+        text = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+        return cls(not isinstance(exc, _NEVER_SENT), text, exc)
+
+
+FAILURES: Final = (
+    httpx.RequestError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+)
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.UnsupportedProtocol,
+)
 
 
 def headers(key: Secret, *, has_body: bool) -> list[tuple[bytes, bytes]]:
@@ -150,14 +251,6 @@ _NO_BODY: Final = [
     (b"user-agent", USER_AGENT.encode("ascii")),
 ]
 _JSON_BODY: Final = [*_NO_BODY, (b"content-type", b"application/json")]
-
-
-def never_sent(exc: httpx.RequestError) -> bool:
-    """True when the request surely did not reach the server."""
-    return isinstance(
-        exc,
-        httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.UnsupportedProtocol,
-    )
 
 
 def forget_locals(exc: BaseException, *, until: BaseException | None) -> None:

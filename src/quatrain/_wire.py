@@ -7,6 +7,7 @@ coerced: cattrs would turn None into ``"None"`` and ``"5"`` into 5.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -42,10 +43,14 @@ def dumps(value: Any) -> bytes:
 def loads(content: bytes) -> Any:
     """Strict JSON; raises ValueError for anything else, not UTF-8 and too deep included."""
     try:
-        return json.loads(content, parse_constant=refuse_json_constant)
+        return _strict.decode(content.decode())
     except RecursionError:
         msg = "nested too deeply"
         raise ValueError(msg) from None
+
+
+# json.loads with an option makes a decoder each time
+_strict: Final = json.JSONDecoder(parse_constant=refuse_json_constant)
 
 
 def payload_size(value: Any) -> int:
@@ -53,6 +58,7 @@ def payload_size(value: Any) -> int:
     return len(dumps(value))
 
 
+@functools.cache
 def camel(name: str) -> str:
     """``lease_duration_ms`` → ``leaseDurationMs``."""
     head, *rest = name.split("_")

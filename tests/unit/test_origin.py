@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+import httpcore
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quatrain import _http
-from quatrain._http import Origin, check_key, encode_segment, proxy_for
+from quatrain._http import NoAnswer, Origin, Outgoing, check_key, encode_segment
 from quatrain._secret import Secret
 
 
@@ -34,7 +35,13 @@ def parse(base_url, *, allow_insecure: bool = False) -> Origin:
 )
 def test_paths_go_below_the_base(base_url: str, expected: str) -> None:
     """Https anywhere; plain http on loopback."""
-    assert str(parse(base_url).url_for(("effects",), {})) == expected
+    origin = parse(base_url)
+    request = Outgoing(origin, "GET", origin.target(("effects",), {}), [], None, 1.0)
+    assert str(request.for_client().url) == expected
+    lane = request.for_lane().url
+    assert httpx.URL(expected) == httpx.URL(
+        scheme=lane.scheme.decode(), host=lane.host.decode(), port=lane.port, raw_path=lane.target
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,8 +115,12 @@ def test_what_is_no_base_is_refused(base_url, reason: str, allow_insecure: bool)
 def test_a_segment_stays_one_segment(segment: str, encoded: str) -> None:
     """On the wire as well: the URL does not decode or join it again."""
     assert encode_segment(segment) == encoded
-    url = parse("https://api.example/v1").url_for(("effects", segment, "lease"), {})
-    assert url.raw_path == f"/v1/effects/{encoded}/lease".encode()
+    origin = parse("https://api.example/v1")
+    target = origin.target(("effects", segment, "lease"), {})
+    assert target == f"/v1/effects/{encoded}/lease"
+    request = Outgoing(origin, "GET", target, [], None, 1.0)
+    assert request.for_lane().url.target == target.encode()
+    assert request.for_client().url.raw_path == target.encode()
 
 
 @pytest.mark.parametrize("segment", ["", "\ud800"])
@@ -122,22 +133,25 @@ def test_what_can_be_no_segment_is_refused(segment: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_no_segment_leaves_its_endpoint(segment: str) -> None:
     """Whatever it is, the server finds the same segment in the same place."""
-    path = parse("https://api.example/v1").url_for(("effects", segment, "lease"), {}).raw_path
-    parts = path.decode("ascii").split("/")
+    path = parse("https://api.example/v1").target(("effects", segment, "lease"), {})
+    parts = path.split("/")
     assert [unquote(part) for part in parts] == ["", "v1", "effects", segment, "lease"]
     assert not {".", ".."} & set(parts)
 
 
 def test_a_query_is_encoded() -> None:
     """It can't add parameters, nor end early."""
-    url = parse("https://api.example").url_for(("effects",), {"key": "a&b=c d#é", "limit": "5"})
-    assert url.raw_path == b"/effects?key=a%26b%3Dc%20d%23%C3%A9&limit=5"
+    target = parse("https://api.example").target(("effects",), {"key": "a&b=c d#é", "limit": "5"})
+    assert target == "/effects?key=a%26b%3Dc%20d%23%C3%A9&limit=5"
 
 
 def test_the_host_never_changes() -> None:
     """Not with a segment that looks like another host."""
-    url = parse("https://api.example").url_for(("//evil.example", "@evil.example"), {})
-    assert url.host == "api.example"
+    origin = parse("https://api.example")
+    target = origin.target(("//evil.example", "@evil.example"), {})
+    request = Outgoing(origin, "GET", target, [], None, 1.0)
+    assert request.for_client().url.host == "api.example"
+    assert request.for_lane().url.host == b"api.example"
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\r\nX-Evil: 1", "ключ", "a" * 8_193, "\x7f", "a\n"])
@@ -167,10 +181,8 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
-    proxy_for.cache_clear()
     hosts = ("api.example", "inside.example", "127.0.0.1", "localhost")
-    found = [proxy_for("https", host) for host in hosts]
-    proxy_for.cache_clear()
+    found = [parse(f"https://{host}").proxy() for host in hosts]
     assert found == ["http://proxy.example:3128", None, None, None]
 
 
@@ -184,8 +196,13 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
         (httpx.WriteError("x"), False),
         (httpx.RemoteProtocolError("x"), False),
         (httpx.ReadError("x"), False),
+        (httpcore.ConnectError("x"), True),
+        (httpcore.ConnectTimeout("x"), True),
+        (httpcore.ReadTimeout("x"), False),
+        (httpcore.WriteError("x"), False),
+        (httpcore.RemoteProtocolError("x"), False),
     ],
 )
-def test_what_surely_was_not_sent(exc: httpx.RequestError, expected: bool) -> None:
+def test_what_surely_was_not_sent(exc: Exception, expected: bool) -> None:
     """Only what fails before the connection stands."""
-    assert _http.never_sent(exc) is expected
+    assert NoAnswer.of(exc).sent is not expected

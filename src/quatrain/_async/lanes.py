@@ -1,70 +1,74 @@
-"""Single-connection httpx transports, instead of one pool.
+"""Single HTTP connections on a stack, instead of one pool.
 
 httpcore's pool looks through all its connections on every request, and a cancelled request can
 keep its slot for ever. Here a request takes the lane that was used last, or makes one; the lane
-goes back when the answer's body has been read to its end, and is dropped on any error or
-cancellation, so that nobody is handed a half-read answer. TLS, proxies and HTTP stay httpx's.
+goes back when the answer has been read to its end, and is dropped on any error or cancellation, so
+that nobody is handed a half-read answer. A lane is one of httpcore's connections, which speak HTTP
+and TLS and know the proxies' ways; httpx's transports would each add a pool of one.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import cast
+from typing import Any
 
-import httpx
+import httpcore
 
-from .._http import KEEPALIVE_EXPIRY
-from .._runtime._async import Clock, Limiter, finish
+from .._http import KEEPALIVE_EXPIRY, Answer, Origin
+from .._runtime._async import Clock, Limiter, NetworkBackend, finish
+
+Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 
 
-class AsyncLanes(httpx.AsyncBaseTransport):
-    """A last-in-first-out stack of lanes with a bound on how many are in use at once."""
+class AsyncLanes:
+    """A last-in-first-out stack of lanes, with a bound on how many are in use at once."""
 
-    def __init__(
-        self, make: Callable[[], httpx.AsyncBaseTransport], *, limit: int, clock: Clock
-    ) -> None:
+    def __init__(self, make: Callable[[], Lane], *, limit: int, clock: Clock) -> None:
         self._make = make
         self._clock = clock
         self._limiter = Limiter(limit)
-        self._idle: deque[tuple[httpx.AsyncBaseTransport, float]] = deque()
+        self._idle: deque[tuple[Lane, float]] = deque()
         self._closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* over a lane of its own; waits while all are in use."""
+    async def exchange(self, request: httpcore.Request) -> Answer:
+        """The whole answer to *request*, over a lane of its own; waits while all are in use.
+
+        Raises httpcore's exceptions.
+        """
         await self._limiter.acquire()
         try:
-            lane = self._take()
+            lane = await self._take()
             try:
                 response = await lane.handle_async_request(request)
+                content = await response.aread()
+                await response.aclose()
             except BaseException:
                 await finish(lane.aclose)
                 raise
-        except BaseException:
+            await self._give_back(lane)
+        finally:
             self._limiter.release()
-            raise
-        response.stream = _LaneStream(self, lane, cast("httpx.AsyncByteStream", response.stream))
-        return response
+        return Answer.decoded(response.status, response.headers, content)
 
-    def _take(self) -> httpx.AsyncBaseTransport:
-        try:
-            return self._idle.pop()[0]
-        except IndexError:
-            return self._make()
-
-    async def give_back(self, lane: httpx.AsyncBaseTransport, *, whole: bool) -> None:
-        """The answer has been read (*whole*), or was left; a lane left half-read is dropped."""
-        self._limiter.release()
-        if self._closed or not whole:
+    async def _take(self) -> Lane:
+        while True:
+            try:
+                lane, _ = self._idle.pop()
+            except IndexError:
+                return self._make()
+            if not _is_over(lane):
+                return lane
             await finish(lane.aclose)
-            return
+
+    async def _give_back(self, lane: Lane) -> None:
         now = self._clock.now()
         self._idle.append((lane, now))
         if self._closed:  # by another thread, which may have been through the idle lanes already
             await self.aclose()
-        else:
+        elif now - self._idle[0][1] > KEEPALIVE_EXPIRY:
             await self._close_idle(before=now - KEEPALIVE_EXPIRY)
 
     async def aclose(self) -> None:
@@ -83,29 +87,80 @@ class AsyncLanes(httpx.AsyncBaseTransport):
                 await finish(lane.aclose)
 
 
-class _LaneStream(httpx.AsyncByteStream):
-    def __init__(
-        self, lanes: AsyncLanes, lane: httpx.AsyncBaseTransport, body: httpx.AsyncByteStream
-    ) -> None:
-        self._lanes = lanes
-        self._lane = lane
-        self._body = body
-        self._whole = False
-        self._closed = False
+def make_lane(origin: Origin) -> Lane:
+    """A connection to *origin*, through its proxy if it has one; opened by its first request."""
+    options: dict[str, Any] = {
+        "ssl_context": origin.ssl_context(),
+        "keepalive_expiry": KEEPALIVE_EXPIRY,
+        "network_backend": AsyncOneWriteBackend(),
+    }
+    proxy = origin.proxy()
+    if proxy is None:
+        return httpcore.AsyncHTTPConnection(origin.core, **options)
+    options["max_connections"] = 1
+    if proxy.startswith("socks"):
+        return httpcore.AsyncSOCKSProxy(proxy, **options)
+    return httpcore.AsyncHTTPProxy(proxy, **options)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            yield chunk
-        self._whole = True
+
+def _is_over(lane: Lane) -> bool:
+    """Whether the server has hung up, or will any moment; a proxy's pool of one looks itself."""
+    return isinstance(lane, httpcore.AsyncHTTPConnection) and (
+        lane.is_closed() or lane.has_expired()
+    )
+
+
+class AsyncOneWriteBackend(NetworkBackend):
+    """Has a request's head and body leave in one packet: a system call and a loop turn less."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> AsyncOneWriteStream:
+        """Open a connection."""
+        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return AsyncOneWriteStream(stream)
+
+
+class AsyncOneWriteStream(httpcore.AsyncNetworkStream):
+    """Keeps what is written until an answer is asked for, or until it is much."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Keep *buffer*; send all that is kept when it is more than 64 KiB."""
+        self._kept.append(buffer)
+        self._size += len(buffer)
+        if self._size > 65_536:
+            await self._flush(timeout)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Send what is kept, then read."""
+        if self._size:
+            # a server may answer and hang up before it has read everything: then read that
+            with suppress(httpcore.WriteError):
+                await self._flush(timeout)
+        return await self._stream.read(max_bytes, timeout)
+
+    async def _flush(self, timeout: float | None) -> None:
+        data, self._kept, self._size = b"".join(self._kept), [], 0
+        await self._stream.write(data, timeout)
 
     async def aclose(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            await self._body.aclose()
-        except BaseException:
-            self._whole = False
-            raise
-        finally:
-            await self._lanes.give_back(self._lane, whole=self._whole)
+        """Close the connection."""
+        await self._stream.aclose()
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> AsyncOneWriteStream:
+        """The same over TLS."""
+        return AsyncOneWriteStream(await self._stream.start_tls(*args, **kwargs))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the connection tells of itself."""
+        return self._stream.get_extra_info(info)

@@ -21,7 +21,7 @@ import attrs
 from .._failure import describe_failure
 from .._lease import EffectContext, Lease
 from .._options import OnConflict, OnLease, OnUnavailable, OnUncertain
-from .._runtime._async import Act, Keeper, background, call, finish
+from .._runtime._async import Act, Keeper, background, call
 from .._runtime._core import Lost, wants_argument
 from .._schedule import DEFAULT_LEASE, RenewalSchedule
 from .._telemetry import span
@@ -227,7 +227,7 @@ class _Attempt:
             self._keeper.resume()
             raise
         except Exception as exc:
-            await finish(self._record_failure, exc)
+            await self._keeper.finish(self._record_failure, exc)
             self._keeper.resume()
             raise
         return await self._commit(result, "acted")
@@ -236,7 +236,7 @@ class _Attempt:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
         try:
             check_payload("result", result)
-            result = await finish(self._send_commit, result, source)
+            result = await self._keeper.finish(self._send_commit, result, source)
         except VerityValidationError as exc:
             raise self._unconfirmed(result, source, exc) from exc
         self._keeper.resume()

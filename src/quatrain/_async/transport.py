@@ -7,6 +7,7 @@ family, when it tries again from :mod:`quatrain._retry`, where it may go from
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import sys
@@ -19,13 +20,14 @@ import attrs
 import httpx
 
 from .. import _http, _retry
-from .._runtime._async import Clock, LoopLocal, finish
+from .._http import Answer, NoAnswer, Outgoing
+from .._runtime._async import Clock, LoopLocal
 from .._secret import Secret
 from .._telemetry import span
 from .._wire import WireError, dumps, loads, structure, to_wire
 from ..errors import Attempt, QuatrainError
 from ..errors._family import SNIPPET, Family
-from .lanes import AsyncLanes
+from .lanes import AsyncLanes, make_lane
 
 T = TypeVar("T")
 Lane = Literal["main", "commit", "renew"]
@@ -109,7 +111,7 @@ class AsyncTransport:
             while True:
                 number = len(attempts) + 1
                 answer = await self._attempt(call, number)
-                if isinstance(answer, httpx.Response) and answer.is_success:
+                if isinstance(answer, Answer) and answer.ok:
                     return self._structured(answer, into, attempts)
                 delay = _retry.delay_before_retry(
                     policy,
@@ -124,58 +126,56 @@ class AsyncTransport:
                     raise self._error(answer, tuple(attempts)) from _cause(answer)
                 await self.clock.sleep(delay)
 
-    async def _attempt(self, call: Call, number: int) -> httpx.Response | httpx.RequestError:
+    async def _attempt(self, call: Call, number: int) -> Answer | NoAnswer:
         """One request and its whole answer, or why there is none."""
         if self._closed:
             raise self._family.config("this client is closed")
-        request = self._request(call)
+        request = self._outgoing(call)
         began = self.clock.now()
         with span("quatrain.attempt", attempt=number):
             handled = sys.exception()
             try:
-                response = await self._exchange(request, call.lane)
-            except httpx.RequestError as exc:
+                answer = await self._exchange(request, call.lane)
+            except _http.FAILURES as exc:
                 _http.forget_locals(exc, until=handled)
-                return exc
+                return NoAnswer.of(exc)
             except BaseException as exc:
                 _http.forget_locals(exc, until=handled)
                 raise
         if _log.isEnabledFor(logging.DEBUG):
             took = (self.clock.now() - began) * 1000
-            line = "%s %s: %d in %.1f ms, attempt %d"
-            _log.debug(line, call.method, request.url, response.status_code, took, number)
-        return response
+            line = "%s %s%s: %d in %.1f ms, attempt %d"
+            host = request.origin.host.decode()
+            _log.debug(line, call.method, host, request.target, answer.status, took, number)
+        return answer
 
-    async def _exchange(self, request: httpx.Request, lane: Lane) -> httpx.Response:
+    async def _exchange(self, request: Outgoing, lane: Lane) -> Answer:
         if self._client is not None:
             if self._client.is_closed:
                 raise self._family.config("the http_client that was passed in is closed")
-            return await self._client.send(request, auth=None, follow_redirects=False)
+            response = await self._client.send(
+                request.for_client(), auth=None, follow_redirects=False
+            )
+            return Answer(response.status_code, response.headers.raw, response.content)
         lanes = (await self._lanes.get())[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             await self._lanes.aclose()
             raise self._family.config("this client is closed")
-        response = await lanes.handle_async_request(request)
-        try:
-            await response.aread()
-        except BaseException:
-            await finish(response.aclose)
-            raise
-        return response
+        return await lanes.exchange(request.for_lane())
 
-    def _request(self, call: Call) -> httpx.Request:
-        seconds = self.timeout if call.timeout is None else call.timeout
+    def _outgoing(self, call: Call) -> Outgoing:
         try:
-            url = self.origin.url_for(call.path, call.query)
-        except (ValueError, httpx.InvalidURL) as exc:
+            target = self.origin.target(call.path, call.query)
+        except ValueError as exc:
             raise self._family.input(f"no URL can be made of it: {exc}") from None
-        return httpx.Request(
+        return Outgoing(
+            self.origin,
             call.method,
-            url,
+            target,
             # in one expression: no frame's locals ever hold the key
-            headers=_http.headers(self._key, has_body=call.content is not None),
-            content=call.content,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+            _http.headers(self._key, has_body=call.content is not None),
+            call.content,
+            self.timeout if call.timeout is None else call.timeout,
         )
 
     def _encode(self, call: Call) -> bytes | None:
@@ -186,60 +186,53 @@ class AsyncTransport:
         except (TypeError, ValueError) as exc:
             raise self._family.input(f"the request's body is not JSON: {exc}") from None
 
-    def _structured(self, response: httpx.Response, into: type[T], before: Sequence[Attempt]) -> T:
+    def _structured(self, answer: Answer, into: type[T], before: Sequence[Attempt]) -> T:
         try:
-            return structure(loads(response.content), into)
+            return structure(loads(answer.content), into)
         except WireError as exc:
             reason = str(exc)
         except ValueError:
             reason = "the body is not JSON"
         raise self._family.unexpected(
-            response.status_code,
-            self._body(response),
-            self._request_id(response),
+            answer.status,
+            self._body(answer),
+            self._request_id(answer),
             reason,
-            attempts=(*before, _summary(len(before) + 1, response, None)),
+            attempts=(*before, _summary(len(before) + 1, answer, None)),
         )
 
-    def _error(
-        self, answer: httpx.Response | httpx.RequestError, attempts: tuple[Attempt, ...]
-    ) -> QuatrainError:
-        if isinstance(answer, httpx.Response):
+    def _error(self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...]) -> QuatrainError:
+        if isinstance(answer, Answer):
             return self._family.error(
-                answer.status_code,
+                answer.status,
                 self._body(answer),
                 self._request_id(answer),
                 retry_after=_retry_after(answer),
                 attempts=attempts,
             )
         return self._family.transport(
-            f"no answer from {self.origin.base_url}: {str(answer) or type(answer).__name__}",
-            sent=not _http.never_sent(answer),
+            f"no answer from {self.origin.base_url}: {answer.text}",
+            sent=answer.sent,
             attempts=attempts,
         )
 
-    def _body(self, response: httpx.Response) -> Any:
+    def _body(self, answer: Answer) -> Any:
         """The JSON of an answer, or the first part of its text; never with the key in it."""
         # always UTF-8: a charset that the server names could be any codec, and fail in any way
-        text = self._key.scrub(response.content.decode(errors="replace"))
+        text = self._key.scrub(answer.content.decode(errors="replace"))
         try:
             return loads(text.encode())
         except ValueError:
             return text[:SNIPPET]
 
-    def _request_id(self, response: httpx.Response) -> str | None:
-        value = response.headers.get("x-request-id")
+    def _request_id(self, answer: Answer) -> str | None:
+        value = answer.header(b"x-request-id")
         return None if value is None else self._key.scrub(value)
 
     def _make_lanes(self) -> dict[Lane, AsyncLanes]:
-        options = _http.lane_options(self.origin.url)
         lanes: tuple[Lane, ...] = ("main", "commit", "renew")
-        return {
-            lane: AsyncLanes(
-                lambda: httpx.AsyncHTTPTransport(**options), limit=LIMIT, clock=self.clock
-            )
-            for lane in lanes
-        }
+        make = functools.partial(make_lane, self.origin)
+        return {lane: AsyncLanes(make, limit=LIMIT, clock=self.clock) for lane in lanes}
 
     async def aclose(self) -> None:
         """Close what this opened; a caller's ``http_client`` stays open. Twice is fine."""
@@ -259,28 +252,26 @@ class AsyncTransport:
             )
 
 
-def _outcome(answer: httpx.Response | httpx.RequestError) -> _retry.Outcome:
-    if isinstance(answer, httpx.Response):
-        return answer.status_code
-    return "not_sent" if _http.never_sent(answer) else "no_answer"
+def _outcome(answer: Answer | NoAnswer) -> _retry.Outcome:
+    if isinstance(answer, Answer):
+        return answer.status
+    return "no_answer" if answer.sent else "not_sent"
 
 
-def _retry_after(answer: httpx.Response | httpx.RequestError) -> float | None:
-    if isinstance(answer, httpx.RequestError):
+def _retry_after(answer: Answer | NoAnswer) -> float | None:
+    if isinstance(answer, NoAnswer):
         return None
-    return _retry.parse_retry_after(answer.headers.get("retry-after"), time.time())
+    return _retry.parse_retry_after(answer.header(b"retry-after"), time.time())
 
 
-def _cause(answer: httpx.Response | httpx.RequestError) -> httpx.RequestError | None:
-    return answer if isinstance(answer, httpx.RequestError) else None
+def _cause(answer: Answer | NoAnswer) -> Exception | None:
+    return answer.cause if isinstance(answer, NoAnswer) else None
 
 
-def _summary(
-    number: int, answer: httpx.Response | httpx.RequestError, waited: float | None
-) -> Attempt:
-    if isinstance(answer, httpx.Response):
-        return Attempt(number, status_code=answer.status_code, waited=waited)
-    return Attempt(number, error=f"{type(answer).__name__}: {answer}", waited=waited)
+def _summary(number: int, answer: Answer | NoAnswer, waited: float | None) -> Attempt:
+    if isinstance(answer, Answer):
+        return Attempt(number, status_code=answer.status, waited=waited)
+    return Attempt(number, error=answer.text, waited=waited)
 
 
 async def _close_all(lanes: dict[Lane, AsyncLanes]) -> None:

@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+from anyio.abc import TaskGroup
+from httpcore import AnyIOBackend as NetworkBackend
 
 from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now
 
@@ -29,6 +31,7 @@ __all__ = [
     "Keeper",
     "Limiter",
     "LoopLocal",
+    "NetworkBackend",
     "background",
     "call",
     "finish",
@@ -74,10 +77,11 @@ class Event(Protocol):
 class Keeper(Tenure):
     """What a background loop and the block it serves share."""
 
-    __slots__ = ("_body", "_clock", "_event", "_interrupted", "_loop")
+    __slots__ = ("_body", "_clock", "_event", "_group", "_interrupted", "_loop")
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock.now)
+        self._group = anyio.create_task_group()  # entered by ``background``
         self._clock = clock
         self._loop = anyio.CancelScope(shield=True)  # cancelling the block never stops renewals
         self._body: anyio.CancelScope | None = None
@@ -157,6 +161,10 @@ class Keeper(Tenure):
             raise _only(group) from None
         return outcome.get()
 
+    async def finish(self, fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
+        """``finish`` in the block's own task group: it ends before the block does."""
+        return await _finish_in(self._group, fn, args, seconds)
+
     def resume(self) -> None:
         """Let a cancellation that had to wait for a thread go on now."""
         if (interrupted := self._interrupted) is not None:
@@ -207,7 +215,7 @@ class background:  # noqa: N801 - used like a function: ``async with background(
         self._linger = linger
         self._clock = clock
         self._keeper = Keeper(clock)
-        self._group = anyio.create_task_group()
+        self._group = self._keeper._group  # noqa: SLF001 - the two are one thing
 
     async def __aenter__(self) -> Keeper:
         await self._group.__aenter__()
@@ -257,6 +265,18 @@ async def call(fn: Act[T], *args: Any) -> T:
 
 async def finish(fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
     """``fn(*args)``, begun and ended whatever cancels the caller: then for *seconds* more."""
+    try:
+        async with anyio.create_task_group() as group:
+            result = await _finish_in(group, fn, args, seconds)
+    except BaseExceptionGroup as group:
+        raise _only(group) from None
+    return result
+
+
+async def _finish_in(
+    group: TaskGroup, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], seconds: float
+) -> T:
+    # in a child: a task group outlasts any number of task.cancel() of its host
     outcome = _Outcome[T]()
     scope = anyio.CancelScope(shield=True)
     done = anyio.Event()
@@ -266,17 +286,12 @@ async def finish(fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5
             await outcome.of(fn, *args)
         done.set()
 
+    group.start_soon(run)
     try:
-        # in a child: a task group outlasts any number of task.cancel() of its host
-        async with anyio.create_task_group() as group:
-            group.start_soon(run)
-            try:
-                await done.wait()
-            except anyio.get_cancelled_exc_class():
-                scope.deadline = anyio.current_time() + seconds
-                raise
-    except BaseExceptionGroup as group:
-        raise _only(group) from None
+        await done.wait()
+    except anyio.get_cancelled_exc_class():
+        scope.deadline = anyio.current_time() + seconds
+        raise
     return outcome.get()
 
 

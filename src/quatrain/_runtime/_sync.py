@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
+from httpcore import SyncBackend as NetworkBackend
+
 from ._core import Lost, Tenure, steady_now
 from ._timer import call_later
 
@@ -27,6 +29,7 @@ __all__ = [
     "Keeper",
     "Limiter",
     "LoopLocal",
+    "NetworkBackend",
     "background",
     "call",
     "finish",
@@ -118,6 +121,10 @@ class Keeper(Tenure):
         """
         self.check()
         return call(act, *args)
+
+    def finish(self, fn: Callable[..., T], *args: Any, seconds: float = 5.0) -> T:
+        """``finish``."""
+        return finish(fn, *args, seconds=seconds)
 
     def resume(self) -> None:
         """Nothing had to wait."""

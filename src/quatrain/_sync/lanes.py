@@ -1,71 +1,75 @@
 # Generated from src/quatrain/_async/lanes.py by scripts/make_sync.py. Do not edit.
-"""Single-connection httpx transports, instead of one pool.
+"""Single HTTP connections on a stack, instead of one pool.
 
 httpcore's pool looks through all its connections on every request, and a cancelled request can
 keep its slot for ever. Here a request takes the lane that was used last, or makes one; the lane
-goes back when the answer's body has been read to its end, and is dropped on any error or
-cancellation, so that nobody is handed a half-read answer. TLS, proxies and HTTP stay httpx's.
+goes back when the answer has been read to its end, and is dropped on any error or cancellation, so
+that nobody is handed a half-read answer. A lane is one of httpcore's connections, which speak HTTP
+and TLS and know the proxies' ways; httpx's transports would each add a pool of one.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import cast
+from typing import Any
 
-import httpx
+import httpcore
 
-from .._http import KEEPALIVE_EXPIRY
-from .._runtime._sync import Clock, Limiter, finish
+from .._http import KEEPALIVE_EXPIRY, Answer, Origin
+from .._runtime._sync import Clock, Limiter, NetworkBackend, finish
+
+Lane = httpcore.HTTPConnection | httpcore.ConnectionPool
 
 
-class Lanes(httpx.BaseTransport):
-    """A last-in-first-out stack of lanes with a bound on how many are in use at once."""
+class Lanes:
+    """A last-in-first-out stack of lanes, with a bound on how many are in use at once."""
 
-    def __init__(
-        self, make: Callable[[], httpx.BaseTransport], *, limit: int, clock: Clock
-    ) -> None:
+    def __init__(self, make: Callable[[], Lane], *, limit: int, clock: Clock) -> None:
         self._make = make
         self._clock = clock
         self._limiter = Limiter(limit)
-        self._idle: deque[tuple[httpx.BaseTransport, float]] = deque()
+        self._idle: deque[tuple[Lane, float]] = deque()
         self._closed = False
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* over a lane of its own; waits while all are in use."""
+    def exchange(self, request: httpcore.Request) -> Answer:
+        """The whole answer to *request*, over a lane of its own; waits while all are in use.
+
+        Raises httpcore's exceptions.
+        """
         self._limiter.acquire()
         try:
             lane = self._take()
             try:
                 response = lane.handle_request(request)
+                content = response.read()
+                response.close()
             except BaseException:
                 finish(lane.close)
                 raise
-        except BaseException:
+            self._give_back(lane)
+        finally:
             self._limiter.release()
-            raise
-        response.stream = _LaneStream(self, lane, cast("httpx.SyncByteStream", response.stream))
-        return response
+        return Answer.decoded(response.status, response.headers, content)
 
-    def _take(self) -> httpx.BaseTransport:
-        try:
-            return self._idle.pop()[0]
-        except IndexError:
-            return self._make()
-
-    def give_back(self, lane: httpx.BaseTransport, *, whole: bool) -> None:
-        """The answer has been read (*whole*), or was left; a lane left half-read is dropped."""
-        self._limiter.release()
-        if self._closed or not whole:
+    def _take(self) -> Lane:
+        while True:
+            try:
+                lane, _ = self._idle.pop()
+            except IndexError:
+                return self._make()
+            if not _is_over(lane):
+                return lane
             finish(lane.close)
-            return
+
+    def _give_back(self, lane: Lane) -> None:
         now = self._clock.now()
         self._idle.append((lane, now))
         if self._closed:  # by another thread, which may have been through the idle lanes already
             self.close()
-        else:
+        elif now - self._idle[0][1] > KEEPALIVE_EXPIRY:
             self._close_idle(before=now - KEEPALIVE_EXPIRY)
 
     def close(self) -> None:
@@ -84,27 +88,78 @@ class Lanes(httpx.BaseTransport):
                 finish(lane.close)
 
 
-class _LaneStream(httpx.SyncByteStream):
-    def __init__(self, lanes: Lanes, lane: httpx.BaseTransport, body: httpx.SyncByteStream) -> None:
-        self._lanes = lanes
-        self._lane = lane
-        self._body = body
-        self._whole = False
-        self._closed = False
+def make_lane(origin: Origin) -> Lane:
+    """A connection to *origin*, through its proxy if it has one; opened by its first request."""
+    options: dict[str, Any] = {
+        "ssl_context": origin.ssl_context(),
+        "keepalive_expiry": KEEPALIVE_EXPIRY,
+        "network_backend": OneWriteBackend(),
+    }
+    proxy = origin.proxy()
+    if proxy is None:
+        return httpcore.HTTPConnection(origin.core, **options)
+    options["max_connections"] = 1
+    if proxy.startswith("socks"):
+        return httpcore.SOCKSProxy(proxy, **options)
+    return httpcore.HTTPProxy(proxy, **options)
 
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._body:
-            yield chunk
-        self._whole = True
+
+def _is_over(lane: Lane) -> bool:
+    """Whether the server has hung up, or will any moment; a proxy's pool of one looks itself."""
+    return isinstance(lane, httpcore.HTTPConnection) and (lane.is_closed() or lane.has_expired())
+
+
+class OneWriteBackend(NetworkBackend):
+    """Has a request's head and body leave in one packet: a system call and a loop turn less."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> OneWriteStream:
+        """Open a connection."""
+        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return OneWriteStream(stream)
+
+
+class OneWriteStream(httpcore.NetworkStream):
+    """Keeps what is written until an answer is asked for, or until it is much."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Keep *buffer*; send all that is kept when it is more than 64 KiB."""
+        self._kept.append(buffer)
+        self._size += len(buffer)
+        if self._size > 65_536:
+            self._flush(timeout)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Send what is kept, then read."""
+        if self._size:
+            # a server may answer and hang up before it has read everything: then read that
+            with suppress(httpcore.WriteError):
+                self._flush(timeout)
+        return self._stream.read(max_bytes, timeout)
+
+    def _flush(self, timeout: float | None) -> None:
+        data, self._kept, self._size = b"".join(self._kept), [], 0
+        self._stream.write(data, timeout)
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._body.close()
-        except BaseException:
-            self._whole = False
-            raise
-        finally:
-            self._lanes.give_back(self._lane, whole=self._whole)
+        """Close the connection."""
+        self._stream.close()
+
+    def start_tls(self, *args: Any, **kwargs: Any) -> OneWriteStream:
+        """The same over TLS."""
+        return OneWriteStream(self._stream.start_tls(*args, **kwargs))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the connection tells of itself."""
+        return self._stream.get_extra_info(info)

@@ -23,7 +23,7 @@ from .._failure import describe_failure
 from .._lease import EffectContext, Lease
 from .._options import OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._runtime._core import Lost, wants_argument
-from .._runtime._sync import Act, Keeper, background, call, finish
+from .._runtime._sync import Act, Keeper, background, call
 from .._schedule import DEFAULT_LEASE, RenewalSchedule
 from .._telemetry import span
 from .._wire import MAX_PAYLOAD, payload_size
@@ -228,7 +228,7 @@ class _Attempt:
             self._keeper.resume()
             raise
         except Exception as exc:
-            finish(self._record_failure, exc)
+            self._keeper.finish(self._record_failure, exc)
             self._keeper.resume()
             raise
         return self._commit(result, "acted")
@@ -237,7 +237,7 @@ class _Attempt:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
         try:
             check_payload("result", result)
-            result = finish(self._send_commit, result, source)
+            result = self._keeper.finish(self._send_commit, result, source)
         except VerityValidationError as exc:
             raise self._unconfirmed(result, source, exc) from exc
         self._keeper.resume()
