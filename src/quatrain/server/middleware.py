@@ -46,7 +46,8 @@ class Outermost:
         except ClientGoneError:
             _log.debug("%s: the client hung up", request_id)
         except ProblemError as problem:
-            await send_json(tag, problem.status, _envelope(problem.code, str(problem), request_id))
+            content = _envelope(problem.code, problem.message, request_id)
+            await send_json(tag, problem.status, content, problem.raw_headers)
         except Exception:
             _log.exception("%s failed", request_id)
             if started:

@@ -19,9 +19,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
-
-import attrs
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
@@ -36,8 +34,7 @@ _STUCK: Final = 10.0
 _log: Final = logging.getLogger("quatrain.server.store")
 
 
-@attrs.frozen(eq=False)
-class Job:
+class Job(NamedTuple):
     """One operation, and who waits for what comes of it: a loop's future, a thread's, or none."""
 
     operation: Operation
