@@ -190,15 +190,15 @@ def _apart(connection: sqlite3.Connection, now: int, job: Job) -> Outcome:
     return outcome
 
 
-def _as_unavailable(exc: Exception) -> Exception:
+def _as_unavailable(exc: Exception) -> StoreUnavailableError:
+    """What befell the whole batch, its COMMIT included, was no single operation's fault."""
     if isinstance(exc, StoreUnavailableError):
         return exc
-    if reason := of_environment(exc):
-        _log.warning("a batch was not written: %s", reason)
-        failure = StoreUnavailableError(reason)
-        failure.__cause__ = exc
-        return failure
-    return exc
+    reason = of_environment(exc) or f"the transaction failed: {exc}"
+    _log.warning("a batch was not written: %s", reason)
+    failure = StoreUnavailableError(reason)
+    failure.__cause__ = exc
+    return failure
 
 
 def _deliver(outcomes: list[Outcome]) -> None:
