@@ -16,7 +16,7 @@ from .asgi import App, send_json
 from .keys import KeyRing
 from .ledger import Ledger
 from .middleware import BodyLimit, HostCheck, Outermost
-from .problems import not_found
+from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
 from .verity import VerityAPI
@@ -49,7 +49,7 @@ def create_app(
     app = Starlette(
         routes=[
             Platform("/v1", VerityAPI(Ledger(store), keys)),
-            Route("/healthz", Health(store), methods=["GET"]),
+            Route("/healthz", Health(store)),
         ],
         middleware=[
             Middleware(Outermost),
@@ -99,8 +99,10 @@ class Health:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer at once when the store says no, and in bounded time when it says nothing."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise method_not_allowed("GET")
         try:
             await asyncio.wait_for(self._store.probe(), _PROBE_TIMEOUT)
         except StoreUnavailableError as exc:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from .problems import ProblemError
@@ -53,16 +54,15 @@ def _too_deep() -> ProblemError:
 
 
 def _depth(value: Any) -> int:
-    deepest, level = 0, [value]
-    while level := [child for parent in level for child in _children(parent)]:
-        deepest += 1
-    return deepest
+    depth, level = 0, [value]
+    while containers := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [child for item in containers for child in _children(item)]
+    return depth
 
 
-def _children(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+def _children(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

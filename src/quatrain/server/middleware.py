@@ -7,6 +7,7 @@ bound on bodies.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Collection
 from typing import Final
@@ -15,6 +16,7 @@ from .asgi import REQUEST_ID, App, ClientGoneError, Message, Receive, Scope, Sen
 from .problems import ProblemError, too_large
 
 _log: Final = logging.getLogger("quatrain.server")
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]*)?")
 
 
 class Outermost:
@@ -46,7 +48,8 @@ class Outermost:
         except ClientGoneError:
             _log.debug("%s: the client hung up", request_id)
         except ProblemError as problem:
-            await send_json(tag, problem.status, _envelope(problem.code, str(problem), request_id))
+            content = _envelope(problem.code, problem.message, request_id)
+            await send_json(tag, problem.status, content, problem.raw_headers)
         except Exception:
             _log.exception("%s failed", request_id)
             if started:
@@ -82,9 +85,10 @@ class HostCheck:
     def _check(self, host: bytes | None) -> None:
         if host is None:
             raise ProblemError(400, "host_not_allowed", "a request needs one Host header")
-        name = _without_port(host.decode("latin-1")).lower()
+        parts = _HOST.fullmatch(host.decode("latin-1").lower())
+        name = "" if parts is None else parts["v6"] or parts["name"]
         if name not in self._allowed and not (self._any_address and _is_address(name)):
-            shown = name[:100].encode("ascii", "backslashreplace").decode()
+            shown = host[:100].decode("ascii", "backslashreplace")
             raise ProblemError(
                 400,
                 "host_not_allowed",
@@ -92,12 +96,6 @@ class HostCheck:
             )
         if len(self._passed) < 100:  # a few names times a few ports, unless somebody plays
             self._passed.add(host)
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
 
 
 def _is_address(name: str) -> bool:

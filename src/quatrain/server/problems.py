@@ -44,6 +44,11 @@ class ProblemError(QuatrainError):
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
 
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI sends them."""
+        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
+
 
 def validation_failed(errors: Sequence[Fault]) -> ProblemError:
     """422, listing every mistake; the message tells the first."""

@@ -40,8 +40,16 @@ Params: TypeAlias = dict[str, Any]
 _SQL: Final = queries.load("effects")
 _LEASE: Final = _SQL["lease"]
 _COMMIT: Final = _SQL["commit"]
+_FAIL: Final = _SQL["fail"]
 _ADD_EVENT: Final = _SQL["add_event"]
+
 _FIRST_GRANT: Final = 1
+
+# plain strings, which SQLite's driver binds without looking for adapters; status and event alike
+_GRANTED: Final = EventType.LEASE_GRANTED.value
+_RENEWED: Final = EventType.LEASE_RENEWED.value
+_COMMITTED: Final = EventType.COMMITTED.value
+_FAILED: Final = EventType.FAILED.value
 
 
 class _State(NamedTuple):
@@ -80,13 +88,9 @@ def lease(
             "detail": _expired_detail(prior_expires_at),
         }
         connection.execute(_SQL["add_expiry_of_previous_lease"], expired)
-    _add_event(
-        connection,
-        now,
-        EventType.LEASE_GRANTED,
-        (effect_id, fence_token, params["agent_id"], params["run_id"]),
-        f'{{"priorState": "{prior}", "leaseExpiresAt": "{iso_time(lease_expires_at)}"}}',
-    )
+    detail = f'{{"priorState": "{prior}", "leaseExpiresAt": "{iso_time(lease_expires_at)}"}}'
+    line = (effect_id, _GRANTED, now, fence_token, params["agent_id"], params["run_id"], detail)
+    connection.execute(_ADD_EVENT, line)
     return Granted(effect_id, fence_token, lease_expires_at, prior)
 
 
@@ -108,30 +112,25 @@ def renew(connection: sqlite3.Connection, now: int, params: Params) -> Renewed |
             return LeaseExpiredError("the lease has run out and can't be renewed")
         return _not_running(state)
     effect_id, agent_id, run_id, lease_expires_at = row
-    _add_event(
-        connection,
-        now,
-        EventType.LEASE_RENEWED,
-        (effect_id, params["fence_token"], agent_id, run_id),
-        f'{{"leaseExpiresAt": "{iso_time(lease_expires_at)}"}}',
-    )
+    detail = f'{{"leaseExpiresAt": "{iso_time(lease_expires_at)}"}}'
+    line = (effect_id, _RENEWED, now, params["fence_token"], agent_id, run_id, detail)
+    connection.execute(_ADD_EVENT, line)
     return Renewed(lease_expires_at)
 
 
 def commit(connection: sqlite3.Connection, now: int, params: Params) -> Settled | RefusedError:
     """Settle the effect with its result; the repeat of a winning commit is answered as one."""
-    return _settle(connection, now, params, (_COMMIT, Status.COMMITTED, EventType.COMMITTED))
+    return _settle(connection, now, params, _COMMIT, _COMMITTED)
 
 
 def fail(connection: sqlite3.Connection, now: int, params: Params) -> Settled | RefusedError:
     """Settle the effect with its error; the repeat of a winning fail is answered as one."""
-    return _settle(connection, now, params, (_SQL["fail"], Status.FAILED, EventType.FAILED))
+    return _settle(connection, now, params, _FAIL, _FAILED)
 
 
 def _settle(
-    connection: sqlite3.Connection, now: int, params: Params, how: tuple[str, Status, EventType]
+    connection: sqlite3.Connection, now: int, params: Params, statement: str, status: str
 ) -> Settled | RefusedError:
-    statement, status, event = how
     params["now"] = now
     row = connection.execute(statement, params).fetchone()
     if row is None:
@@ -141,13 +140,10 @@ def _settle(
         return _not_running(state)
     effect_id, agent_id, run_id = row
     source = params["source"]
-    _add_event(
-        connection,
-        now,
-        event,
-        (effect_id, params["fence_token"], agent_id, params["run_id"] or run_id),
-        None if source is None else f'{{"source": "{source}"}}',
-    )
+    detail = None if source is None else f'{{"source": "{source}"}}'
+    run_id = params["run_id"] or run_id
+    line = (effect_id, status, now, params["fence_token"], agent_id, run_id, detail)
+    connection.execute(_ADD_EVENT, line)
     return Settled(effect_id, params["fence_token"], repeated=False)
 
 
@@ -162,14 +158,11 @@ def report_observe(
     state = _of_newest_lease(connection, params)
     if isinstance(state, RefusedError):
         return state
+    found = EventType.OBSERVE_HIT if params["hit"] else EventType.OBSERVE_MISS
     duration_ms = params["duration_ms"]
-    _add_event(
-        connection,
-        now,
-        EventType.OBSERVE_HIT if params["hit"] else EventType.OBSERVE_MISS,
-        (state.effect_id, state.fence_token, state.agent_id, state.run_id),
-        None if duration_ms is None else f'{{"durationMs": {duration_ms}}}',
-    )
+    detail = None if duration_ms is None else f'{{"durationMs": {duration_ms}}}'
+    whose = (state.fence_token, state.agent_id, state.run_id)
+    connection.execute(_ADD_EVENT, (state.effect_id, found, now, *whose, detail))
     return Observed(state.effect_id, state.fence_token)
 
 
@@ -187,20 +180,13 @@ def reset(connection: sqlite3.Connection, now: int, params: Params) -> Effect | 
         )
     effect_id, fence_token, agent_id, run_id, prior_expires_at = row
     if prior_expires_at is not None:
-        _add_event(
-            connection,
-            now,
-            EventType.LEASE_EXPIRED,
-            (effect_id, fence_token, agent_id, run_id),
-            _expired_detail(prior_expires_at),
-        )
-    _add_event(
-        connection,
-        now,
-        EventType.RESET,
-        (effect_id, fence_token, None, None),
-        json.dumps({"reason": params["reason"], "by": params["by"]}),
-    )
+        detail = _expired_detail(prior_expires_at)
+        line = (effect_id, EventType.LEASE_EXPIRED, now, fence_token, agent_id, run_id, detail)
+        connection.execute(_ADD_EVENT, line)
+    detail = json.dumps({"reason": params["reason"], "by": params["by"]})
+    # done by a key's owner, not by an agent
+    line = (effect_id, EventType.RESET, now, fence_token, None, None, detail)
+    connection.execute(_ADD_EVENT, line)
     # read in the same transaction: the answer is this reset's, whatever is granted next
     return get(connection, now, params) or EffectNotFoundError("there is no such effect")
 
@@ -228,26 +214,6 @@ def _not_running(state: _State | RefusedError) -> RefusedError:
     if isinstance(state, RefusedError):
         return state
     return StaleFenceError(f"the effect is {state.status}, and no lease of it is held")
-
-
-def _add_event(
-    connection: sqlite3.Connection,
-    now: int,
-    kind: EventType,
-    whose: tuple[int, int, str | None, str | None],
-    detail: str | None,
-) -> None:
-    effect_id, fence_token, agent_id, run_id = whose
-    event = {
-        "effect_id": effect_id,
-        "type": kind,
-        "at": now,
-        "fence_token": fence_token,
-        "agent_id": agent_id,
-        "run_id": run_id,
-        "detail": detail,
-    }
-    connection.execute(_ADD_EVENT, event)
 
 
 def _expired_detail(expired_at: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +37,8 @@ class DatabaseFile:
     def prepare(self) -> None:
         """Create the file if need be and bring its schema up to date; raises ConfigError."""
         try:
-            # 0600: the inputs and results of effects are nobody else's business
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             with self.locked():  # switching to WAL doesn't wait for a busy database by itself
+                self._create_if_missing()
                 self._identity = self._look()
                 connection = self.connect()
                 try:
@@ -50,6 +49,15 @@ class DatabaseFile:
         except (OSError, sqlite3.Error) as exc:
             reason = of_environment(exc) or str(exc)
             raise ConfigError(f"the database {self.path} can't be used: {reason}") from exc
+
+    def _create_if_missing(self) -> None:
+        """With access for its owner only: what effects were given and gave is private.
+
+        A file that exists is not opened: closing it again would drop every lock that SQLite holds
+        on it for this process.
+        """
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, usable from any one thread at a time; never creates the file."""
@@ -80,7 +88,7 @@ class DatabaseFile:
         """A file descriptor for ``flock``; the caller closes it."""
         return os.open(self.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock that processes take turns with."""
         lock = self.open_lock()

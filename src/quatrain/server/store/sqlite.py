@@ -60,6 +60,7 @@ class SqliteStore:
         self._lifecycle = threading.Lock()
         self._gate = Gate()
         self._child_may_open = True
+        self._inherited = False
         self._writer: GroupWriter | None = None
         self._readers: ReaderPool | None = None
 
@@ -72,12 +73,14 @@ class SqliteStore:
                 watch(self)
                 self._file.prepare()
                 self._start()
+                self._inherited = False
 
     def close(self) -> None:
         """Write what is queued, answer it, and close every connection."""
         with self._lifecycle:
             writer, self._writer = self._writer, None
             readers, self._readers = self._readers, None
+            self._inherited = False
         if writer is not None:
             writer.close(_CLOSE_TIMEOUT)
         if readers is not None:
@@ -95,11 +98,28 @@ class SqliteStore:
     ) -> None:
         self.close()
 
-    def _start(self) -> None:
-        self._writer = GroupWriter(self._file, self._gate, self.now_ms, max_batch=self._max_batch)
-        self._readers = ReaderPool(self._file, self._gate, self._readers_wanted)
+    def _start(self) -> tuple[GroupWriter, ReaderPool]:
+        writer = GroupWriter(self._file, self._gate, self.now_ms, max_batch=self._max_batch)
+        readers = ReaderPool(self._file, self._gate, self._readers_wanted)
+        self._writer, self._readers = writer, readers
+        return writer, readers
+
+    def _resume(self) -> tuple[GroupWriter, ReaderPool]:
+        """Start the threads of a store that came into this process open, with its fork."""
+        with self._lifecycle:
+            if self._writer is not None and self._readers is not None:
+                return self._writer, self._readers
+            if not self._inherited:
+                raise StoreUnavailableError("the store is closed")
+            return self._start()
 
     # -- work -------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Changes that are queued for the next transactions."""
+        writer = self._writer
+        return 0 if writer is None else writer.waiting
 
     async def write(self, operation: Callable[[sqlite3.Connection, int, A], R], argument: A) -> R:
         """Run *operation* in the next transaction; returns when that is on the disk."""
@@ -141,9 +161,7 @@ class SqliteStore:
         await self.write(_beat, None)
 
     def _submit(self, job: Job) -> None:
-        writer = self._writer
-        if writer is None:
-            raise StoreUnavailableError("the store is closed")
+        writer = self._writer or self._resume()[0]
         if writer.stuck:
             raise StoreUnavailableError("the database is locked by another program")
         if writer.waiting >= self._max_waiting:
@@ -153,9 +171,7 @@ class SqliteStore:
     def _submit_read(
         self, query: Callable[[sqlite3.Connection, int, A], R], argument: A
     ) -> concurrent.futures.Future[R]:
-        readers = self._readers
-        if readers is None:
-            raise StoreUnavailableError("the store is closed")
+        readers = self._readers or self._resume()[1]
         return readers.submit(query, self.now_ms(), argument)
 
     # -- forks ------------------------------------------------------------------------------------
@@ -177,13 +193,13 @@ class SqliteStore:
 
     def after_fork_in_child(self) -> None:
         """Begin anew: the threads are gone, and what was queued is the parent's to do."""
-        was_open = self._writer is not None
+        if not self._child_may_open:
+            # the parent's connections are still open: none may be opened here, nor these be closed
+            self._abandoned = self._writer, self._readers
+        self._inherited = self._child_may_open and (self._inherited or self._writer is not None)
         self._lifecycle = threading.Lock()
         self._gate = Gate()
         self._writer = self._readers = None
-        # a connection that is open in the parent must not have a sister here: stay closed
-        if was_open and self._child_may_open:
-            self._start()
 
 
 def _beat(connection: sqlite3.Connection, now: int, _: None) -> None:

@@ -19,9 +19,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
-
-import attrs
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
@@ -36,8 +34,7 @@ _STUCK: Final = 10.0
 _log: Final = logging.getLogger("quatrain.server.store")
 
 
-@attrs.frozen(eq=False)
-class Job:
+class Job(NamedTuple):
     """One operation, and who waits for what comes of it: a loop's future, a thread's, or none."""
 
     operation: Operation
@@ -193,15 +190,15 @@ def _apart(connection: sqlite3.Connection, now: int, job: Job) -> Outcome:
     return outcome
 
 
-def _as_unavailable(exc: Exception) -> Exception:
+def _as_unavailable(exc: Exception) -> StoreUnavailableError:
+    """What befell the whole batch, its COMMIT included, was no single operation's fault."""
     if isinstance(exc, StoreUnavailableError):
         return exc
-    if reason := of_environment(exc):
-        _log.warning("a batch was not written: %s", reason)
-        failure = StoreUnavailableError(reason)
-        failure.__cause__ = exc
-        return failure
-    return exc
+    reason = of_environment(exc) or f"the transaction failed: {exc}"
+    _log.warning("a batch was not written: %s", reason)
+    failure = StoreUnavailableError(reason)
+    failure.__cause__ = exc
+    return failure
 
 
 def _deliver(outcomes: list[Outcome]) -> None:

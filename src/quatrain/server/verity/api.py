@@ -140,5 +140,5 @@ async def _refuse(scope: Scope, send: Send, problem: ProblemError) -> None:
             {"loc": list(fault.loc), "msg": fault.msg, "type": fault.type}
             for fault in problem.errors
         ]
-    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    await send_json(send, problem.status, {**envelope, **problem.extra}, headers)
+    content = {**envelope, **problem.extra}
+    await send_json(send, problem.status, content, problem.raw_headers)

@@ -82,8 +82,9 @@ FROM effects
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
 
 -- add_event --
+-- By position: of all statements it runs most often, and names cost a third of its time.
 INSERT INTO effect_events (effect_id, type, at, fence_token, agent_id, run_id, detail)
-VALUES (:effect_id, :type, :at, :fence_token, :agent_id, :run_id, :detail)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- add_expiry_of_previous_lease --
 -- Under the name of the agent whose lease it was.

@@ -1,0 +1,91 @@
+"""What the server's tests share."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import httpx
+
+from quatrain._secret import Secret
+from quatrain.server.keys import KeyRing
+from quatrain.server.ledger import EffectId, Granted, Holder, Ledger
+from quatrain.server.store import SqliteStore
+
+START = 1_800_000_000_000
+"""2027-01-15T08:00:00.000Z."""
+
+
+class ServerClock:
+    """The server's clock, in milliseconds since 1970; stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, ms: int) -> None:
+        """Let time pass."""
+        self.now += ms
+
+
+def make_realm(store: SqliteStore, tenant: str, mode: str) -> int:
+    """The id of a tenant's realm, without a key to it."""
+
+    def insert(connection: sqlite3.Connection, _now: int, _: None) -> int:
+        statement = "INSERT INTO realms (tenant, mode) VALUES (?, ?) RETURNING id"
+        (row_id,) = connection.execute(statement, (tenant, mode)).fetchone()
+        return int(row_id)
+
+    return store.write_blocking(insert, None)
+
+
+async def granted(ledger: Ledger, effect: EffectId, **options: Any) -> tuple[Holder, Granted]:
+    """Take a lease that must be free."""
+    answer = await ledger.lease(effect, **options)
+    assert isinstance(answer, tuple), answer
+    grant, lease_token = answer
+    return Holder(effect, grant.fence_token, lease_token), grant
+
+
+async def trail(ledger: Ledger, effect: EffectId) -> list[tuple[str, int]]:
+    """The audit trail as (type, fence token)."""
+    page = await ledger.events(effect, limit=200)
+    return [(event.type.value, event.fence_token) for event in page.items]
+
+
+class Client:
+    """Speaks the ledger's wire with a key, and shows whole answers."""
+
+    def __init__(self, http: httpx.AsyncClient, secret: Secret, keys: KeyRing) -> None:
+        self.http = http
+        self.keys = keys
+        self._secret = secret
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._secret.reveal()}"}
+
+    async def post(self, path: str, **body: Any) -> httpx.Response:
+        """POST a JSON body below the base."""
+        return await self.http.post(path, json=body, headers=self.headers)
+
+    async def send(self, path: str, content: Any, **headers: str) -> httpx.Response:
+        """POST raw bytes, or chunks of them."""
+        return await self.http.post(path, content=content, headers={**self.headers, **headers})
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        """GET with a query string."""
+        return await self.http.get(path, params=query, headers=self.headers)
+
+    async def lease(self, effect_key: str = "k", **body: Any) -> dict[str, Any]:
+        """A lease in the namespace "ns": the tokens that the holder's requests carry."""
+        response = await self.post("/effects/ns/lease", effectKey=effect_key, **body)
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        return {
+            "effectKey": effect_key,
+            "fenceToken": answer["fenceToken"],
+            "leaseToken": answer["leaseToken"],
+        }

@@ -1,0 +1,288 @@
+"""The ledger against a model of it in plain Python, driven by random histories.
+
+Agents lease, pause, act, lose answers, come back as zombies and try again; leases run out; people
+reset. The model says after each step what the ledger must have answered and must hold now. Two
+promises are checked apart from the model: an effect's commit is accepted once at most, and none is
+accepted of any fence but the newest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from quatrain.server.ledger import Cached, EffectId, Holder, Ledger, RefusedError
+from quatrain.server.store import SqliteStore
+
+from ._support import ServerClock, make_realm
+
+T = TypeVar("T")
+
+KEYS = ["a", "b"]
+AGENTS = ["ann", "bob", "cy"]
+DURATIONS = [5_000, 30_000]
+
+
+@attrs.define
+class Model:
+    """One effect, as the contract has it."""
+
+    status: str = "NONE"
+    fence: int = 0
+    token: str = ""
+    agent: str | None = None
+    duration: int = 0
+    until: int = 0
+    payload: str = ""
+    events: list[tuple[str, int]] = attrs.field(factory=list)
+    accepted: list[tuple[int, int]] = attrs.field(factory=list)
+    """Of each accepted commit: its fence, and the newest there was."""
+
+    def shown(self, now: int) -> str:
+        """The status by the clock."""
+        return "EXPIRED" if self.status == "RUNNING" and self.until <= now else self.status
+
+    def lease(self, now: int, agent: str, duration: int) -> str:
+        """What the ledger must answer; the grant is made."""
+        state = self.shown(now)
+        if state in {"RUNNING", "COMMITTED", "FAILED"}:
+            return {"RUNNING": "lease_conflict"}.get(state, state)
+        if state == "EXPIRED":
+            self.events.append(("LEASE_EXPIRED", self.fence))
+        self.status, self.agent, self.duration = "RUNNING", agent, duration
+        self.until = now + duration
+        self.fence += 1
+        self.events.append(("LEASE_GRANTED", self.fence))
+        return {"NONE": "none", "EXPIRED": "expired", "RESET": "reset"}[state]
+
+    def refusal(self, holder: Holder) -> str | None:
+        """Why a holder may say nothing, whatever it is; None when its lease is the newest."""
+        if self.status == "NONE":
+            return "effect_not_found"
+        newest = (self.fence, self.token) == (holder.fence_token, holder.lease_token)
+        return None if newest else "stale_fence"
+
+    def settle(self, holder: Holder, status: str, payload: str) -> str:
+        """A commit or a fail: what the ledger must answer."""
+        if refusal := self.refusal(holder):
+            return refusal
+        if self.status not in {"RUNNING", status}:
+            return "stale_fence"
+        if self.status == status:
+            return "repeated"
+        self.status, self.payload = status, payload
+        self.events.append((status, self.fence))
+        return "first"
+
+    def renew(self, now: int, holder: Holder, extension: int | None) -> str:
+        """What the ledger must answer; the end is moved."""
+        if refusal := self.refusal(holder):
+            return refusal
+        if self.status != "RUNNING":
+            return "stale_fence"
+        if self.until <= now:
+            return "lease_expired"
+        self.until = max(self.until, now + (extension or self.duration))
+        self.events.append(("LEASE_RENEWED", self.fence))
+        return "renewed"
+
+    def reset(self, now: int) -> str:
+        """What the ledger must answer; the effect may begin again."""
+        state = self.shown(now)
+        if state not in {"FAILED", "EXPIRED"}:
+            return "effect_not_found" if state == "NONE" else "not_resettable"
+        if state == "EXPIRED":
+            self.events.append(("LEASE_EXPIRED", self.fence))
+        self.status = "RESET"
+        self.events.append(("RESET", self.fence))
+        return "RESET"
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Histories of a few agents on two effects."""
+
+    leases: Bundle[Holder] = Bundle("leases")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.directory = tempfile.TemporaryDirectory()
+        self.clock = ServerClock()
+        self.store = SqliteStore(Path(self.directory.name) / "quatrain.db", now_ms=self.clock)
+        self.store.open()
+        self.realm = make_realm(self.store, "acme", "test")
+        self.ledger = Ledger(self.store)
+        self.model = {key: Model() for key in KEYS}
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.directory.cleanup()
+        self.runner.close()
+
+    def answer(self, request: Coroutine[Any, Any, T]) -> T | str:
+        """What the ledger answers; a refusal as its code."""
+        try:
+            return self.runner.run(request)
+        except RefusedError as refused:
+            return refused.code
+
+    def effect(self, key: str) -> EffectId:
+        return EffectId(self.realm, "ns", key)
+
+    @initialize(target=leases)
+    def nobody_holds_anything(self) -> Holder:
+        """A forger is always about, with a token nobody was given."""
+        return Holder(self.effect(KEYS[0]), 1, "forged")
+
+    @rule(ms=st.sampled_from([1, 4_999, 5_000, 29_999, 30_000, 100_000]))
+    def time_passes(self, ms: int) -> None:
+        self.clock.advance(ms)
+
+    @rule(
+        target=leases,
+        key=st.sampled_from(KEYS),
+        agent=st.sampled_from(AGENTS),
+        duration=st.sampled_from(DURATIONS),
+        lost=st.booleans(),
+    )
+    def lease(self, key: str, agent: str, duration: int, lost: bool) -> Any:
+        """Lost: it is granted, and the agent never learns."""
+        model = self.model[key]
+        expected = model.lease(self.clock.now, agent, duration)
+        answer = self.answer(
+            self.ledger.lease(self.effect(key), agent_id=agent, lease_duration_ms=duration)
+        )
+        if isinstance(answer, tuple):
+            grant, token = answer
+            model.token = token
+            assert expected == grant.prior_state
+            assert (model.fence, model.until) == (grant.fence_token, grant.lease_expires_at)
+            return multiple() if lost else Holder(self.effect(key), grant.fence_token, token)
+        if isinstance(answer, Cached):
+            assert (expected, model.payload) == (answer.status, answer.payload)
+        else:
+            assert expected == answer
+        return multiple()
+
+    @rule(
+        holder=leases, result=st.sampled_from(["1", "2"]), source=st.sampled_from([None, "acted"])
+    )
+    def commit(self, holder: Holder, result: str, source: str | None) -> None:
+        """By whoever ever held a lease, at any later time, and again."""
+        model = self.model[holder.effect.effect_key]
+        expected = model.settle(holder, "COMMITTED", result)
+        answer = self.answer(self.ledger.commit(holder, result=result, source=source))
+        assert expected == self.settled(answer)
+        if self.settled(answer) == "first":
+            model.accepted.append((holder.fence_token, model.fence))
+
+    @rule(holder=leases, error=st.sampled_from(['"x"', '"y"']))
+    def fail(self, holder: Holder, error: str) -> None:
+        expected = self.model[holder.effect.effect_key].settle(holder, "FAILED", error)
+        assert expected == self.settled(self.answer(self.ledger.fail(holder, error=error)))
+
+    @staticmethod
+    def settled(answer: Any) -> str:
+        return answer if isinstance(answer, str) else ("repeated" if answer.repeated else "first")
+
+    @rule(holder=leases, extension=st.sampled_from([None, 5_000, 120_000]))
+    def renew(self, holder: Holder, extension: int | None) -> None:
+        model = self.model[holder.effect.effect_key]
+        expected = model.renew(self.clock.now, holder, extension)
+        answer = self.answer(self.ledger.renew(holder, extension_ms=extension))
+        if isinstance(answer, str):
+            assert expected == answer
+        else:
+            assert ("renewed", model.until) == (expected, answer.lease_expires_at)
+
+    @rule(holder=leases, hit=st.booleans())
+    def report_observe(self, holder: Holder, hit: bool) -> None:
+        """Changes nothing but the trail."""
+        model = self.model[holder.effect.effect_key]
+        answer = self.answer(self.ledger.report_observe(holder, hit=hit))
+        refusal = model.refusal(holder)
+        if refusal is None:
+            model.events.append(("OBSERVE_HIT" if hit else "OBSERVE_MISS", model.fence))
+        assert refusal == (answer if isinstance(answer, str) else None)
+
+    @rule(holder=leases)
+    def impostor_commits(self, holder: Holder) -> None:
+        """With the right fence and a guessed token."""
+        forged = attrs.evolve(holder, lease_token="guessed")
+        assert self.answer(self.ledger.commit(forged, result="0")) in {
+            "stale_fence",
+            "effect_not_found",
+        }
+
+    @rule(key=st.sampled_from(KEYS))
+    def reset(self, key: str) -> None:
+        expected = self.model[key].reset(self.clock.now)
+        answer = self.answer(self.ledger.reset(self.effect(key), reason="r", by="ops"))
+        assert expected == (answer if isinstance(answer, str) else answer.status)
+
+    @rule()
+    def server_restarts(self) -> None:
+        """Nothing depends on memory."""
+        self.store.close()
+        self.store.open()
+
+    @invariant()
+    def ledger_and_model_agree(self) -> None:
+        """On the state and on the whole trail."""
+        for key, model in self.model.items():
+            found = self.answer(self.ledger.get(self.effect(key)))
+            if isinstance(found, str):
+                assert model.status == "NONE"
+                continue
+            assert model.shown(self.clock.now) == found.status
+            assert (model.fence, model.agent) == (found.fence_token, found.agent_id)
+            held = model.until if model.status == "RUNNING" else None
+            assert held == found.lease_expires_at
+            if model.status == "COMMITTED":
+                assert (model.payload, None) == (found.result, found.error)
+            if model.status == "FAILED":
+                assert (None, model.payload) == (found.result, found.error)
+            page = self.runner.run(self.ledger.events(self.effect(key), limit=200))
+            assert model.events == [(event.type.value, event.fence_token) for event in page.items]
+
+    @invariant()
+    def effects_happen_once(self) -> None:
+        """One accepted commit at most, and of the newest fence."""
+        for model in self.model.values():
+            assert len(model.accepted) <= 1
+            assert all(fence == newest for fence, newest in model.accepted)
+
+    @invariant()
+    def trails_tell_the_state(self) -> None:
+        """Read by itself, each trail is a history that the contract allows."""
+        for model in self.model.values():
+            grants = [fence for kind, fence in model.events if kind == "LEASE_GRANTED"]
+            assert list(range(1, model.fence + 1)) == grants
+            ends = [kind for kind, _ in model.events if kind in {"COMMITTED", "FAILED", "RESET"}]
+            assert ends.count("COMMITTED") <= 1
+            if "COMMITTED" in ends:
+                assert ends[-1] == "COMMITTED"
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
