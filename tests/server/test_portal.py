@@ -28,7 +28,10 @@ class App:
     def __init__(self):
         self.started = threading.Event()
         self.stopped = threading.Event()
+        self.shutting_down = threading.Event()
         self.shut_down = threading.Event()
+        self.may_shut_down = threading.Event()
+        self.may_shut_down.set()
         self.go_on = None
         self.sent = 0
 
@@ -42,8 +45,11 @@ class App:
         await receive()
         scope["state"]["greeting"] = "hello"
         self.loop = asyncio.get_running_loop()
+        await anyio.sleep(0)  # takes its caller's trio for its own, if it can see it
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        self.shutting_down.set()
+        await asyncio.to_thread(self.may_shut_down.wait, LONG)
         self.shut_down.set()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -52,6 +58,7 @@ class App:
 
     async def echo(self, scope, receive, send):
         body = (await receive())["body"]
+        await anyio.sleep(0)  # takes its caller's trio for its own, if it can see it
         fields = {
             "method": scope["method"],
             "query": scope["query_string"].decode(),
@@ -324,17 +331,50 @@ async def test_works_after_a_storm_of_cancellations(make_client):
     assert [201] * 20 == answers
 
 
-def test_loops_one_after_the_other(portal):
-    """A transport serves successive event loops."""
+def test_loops_one_after_the_other(app, portal, caplog):
+    """A transport serves successive event loops, and does not mind what they left undone."""
     transport = portal.async_transport()
 
     async def call():
         async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+            with pytest.raises(httpx.ReadTimeout):
+                await client.get("/hang", timeout=0.001)
             return (await client.get("/echo")).status_code
 
-    assert [201, 201, 201] == [
-        anyio.run(call, backend=backend) for backend in ("asyncio", "trio", "asyncio")
-    ]
+    answers = [anyio.run(call, backend=backend) for backend in ("asyncio", "trio", "asyncio")]
+    portal.close()
+
+    assert [201, 201, 201] == answers
+    assert [] == caplog.records
+
+
+def test_a_caller_whose_loop_has_ended(portal):
+    """A response that nobody can be told of any more is no error of the app."""
+
+    def wake():
+        raise RuntimeError("the loop is closed")
+
+    exchange = portal.open().submit(httpx.Request("GET", URL + "/echo"), b"", wake)
+    portal.close()
+
+    assert None is exchange._task.exception()
+
+
+async def test_opens_inside_a_task(app):
+    """The app runs in a context of its own, even when a task of trio opens it."""
+    with Portal(lambda: app) as portal:
+        async with httpx.AsyncClient(transport=portal.async_transport(), base_url=URL) as client:
+            assert 201 == (await client.get("/echo")).status_code
+
+
+async def test_opens_on_first_async_use(app):
+    """The first caller's loop does not wait for the app's startup."""
+    portal = Portal(lambda: app)
+    async with httpx.AsyncClient(transport=portal.async_transport(), base_url=URL) as client:
+        response = await client.get("/echo")
+    await anyio.to_thread.run_sync(portal.close)
+
+    assert 201 == response.status_code
 
 
 @pytest.mark.parametrize(
@@ -409,6 +449,48 @@ def test_requests_racing_with_close_all_end(portal, client):
         ends = {call.result(LONG) for call in calls}
 
     assert ends <= {httpx.ConnectError, httpx.ReadError}
+
+
+@pytest.mark.parametrize("moment", ["app's shutdown", "loop's end"])
+def test_a_request_that_comes_too_late_ends(app, portal, monkeypatch, moment):
+    """A request that was let in just before close() is told that it was not sent."""
+    running = portal.open()
+    request = httpx.Request("GET", URL + "/echo")
+    late = []
+
+    def submit():
+        late.append(running.submit(request, b"", lambda: None))
+
+    if moment == "app's shutdown":
+        app.may_shut_down.clear()
+        with ThreadPoolExecutor(1) as pool:
+            closing = pool.submit(portal.close)
+            app.shutting_down.wait(LONG)
+            submit()
+            app.may_shut_down.set()
+            closing.result(LONG)
+    else:
+        close = app.loop.close
+        monkeypatch.setattr(app.loop, "close", lambda: (submit(), close()))
+        portal.close()
+
+    assert [httpx.ConnectError] == [type(exchange.poll()) for exchange in late]
+
+
+def test_leaving_a_response_after_close(portal, client):
+    """A response may outlive the portal: it ends with ReadError and can still be closed."""
+    with client.stream("GET", "/endless") as response:
+        portal.close()
+        with pytest.raises(httpx.ReadError):
+            response.read()
+
+
+def test_closing_a_response_after_close(portal, client):
+    """A response may outlive the portal: closing it unread is quiet."""
+    with client.stream("GET", "/endless") as response:
+        portal.close()
+
+    assert response.is_closed
 
 
 def test_a_closed_portal_refuses(portal, client):
