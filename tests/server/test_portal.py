@@ -45,7 +45,7 @@ class App:
         await receive()
         scope["state"]["greeting"] = "hello"
         self.loop = asyncio.get_running_loop()
-        await anyio.sleep(0)  # takes its caller's trio for its own, if it can see it
+        await anyio.lowlevel.checkpoint()  # takes its caller's trio for its own, if it can see it
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.shutting_down.set()
@@ -58,7 +58,7 @@ class App:
 
     async def echo(self, scope, receive, send):
         body = (await receive())["body"]
-        await anyio.sleep(0)  # takes its caller's trio for its own, if it can see it
+        await anyio.lowlevel.checkpoint()  # takes its caller's trio for its own, if it can see it
         fields = {
             "method": scope["method"],
             "query": scope["query_string"].decode(),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .exchange import Exchange, http_scope
 
 __all__ = ["CLOSED", "AppThread"]
+
+R = TypeVar("R")
 
 logger = logging.getLogger("quatrain.server")
 
@@ -66,9 +69,17 @@ class AppThread:
         if self._thread is not threading.current_thread():
             self._thread.join()
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app as it is served, in its own loop: with its lifespan's state."""
+        await self._app({**scope, "state": self._state.copy()}, receive, send)
+
+    def run(self, job: Coroutine[Any, Any, R]) -> concurrent.futures.Future[R]:
+        """Run *job* on the app's loop; it is cancelled when that ends."""
+        return asyncio.run_coroutine_threadsafe(job, self._loop)
+
     def submit(self, request: httpx.Request, body: bytes, wake: Callable[[], None]) -> Exchange:
         """Hand *request* to the app.  *wake* is called, on the app's loop, for each new part."""
-        exchange = Exchange(self._loop, http_scope(request, self._state), body, wake)
+        exchange = Exchange(self._loop, http_scope(request), body, wake)
         self._exchanges.add(exchange)
         try:
             self._loop.call_soon_threadsafe(self._begin, exchange, context=contextvars.Context())
@@ -82,7 +93,7 @@ class AppThread:
             exchange.fail(httpx.ConnectError(CLOSED))
             self._exchanges.discard(exchange)
         else:
-            handler = exchange.begin(self._app)
+            handler = exchange.begin(self)
             self._handlers.add(handler)
             handler.add_done_callback(self._handlers.discard)
             handler.add_done_callback(lambda _: self._exchanges.discard(exchange))

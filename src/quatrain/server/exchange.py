@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import httpx
@@ -40,7 +40,7 @@ END = End()
 Part = Head | bytes | End | httpx.TransportError
 
 
-def http_scope(request: httpx.Request, state: dict[str, Any]) -> Scope:
+def http_scope(request: httpx.Request) -> Scope:
     """The ASGI scope of *request*: what an HTTP/1.1 server would have made of it."""
     raw_path, _, query = request.url.raw_path.partition(b"?")
     return {
@@ -56,7 +56,6 @@ def http_scope(request: httpx.Request, state: dict[str, Any]) -> Scope:
         "headers": [(name.lower(), value) for name, value in request.headers.raw],
         "server": (request.url.host, request.url.port or 80),
         "client": None,
-        "state": state.copy(),
     }
 
 
