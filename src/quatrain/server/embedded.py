@@ -62,7 +62,11 @@ class EmbeddedPlatform:
         """Serve. Raises ConfigError when the database or the port can't be used."""
         with self._lock:
             self._wanted = True
-            self._running()
+            try:
+                self._running()
+            except BaseException:
+                self._wanted = False
+                raise
         return self
 
     def stop(self) -> None:
