@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from .verity import VerityClient
 
 if TYPE_CHECKING:
-    from ..server.portal import LocalPlatform
+    from ..server.local import LocalPlatform
 
 
 class Client:
@@ -37,7 +37,7 @@ class Client:
         Several processes may share the file. Needs the extra ``[server]``. *namespace* is the
         effects' default. Raises ConfigError when the database can't be used.
         """
-        from ..server.portal import LocalPlatform  # noqa: PLC0415 - the extra may be missing
+        from ..server.local import LocalPlatform  # noqa: PLC0415 - the extra may be missing
 
         platform = LocalPlatform(database)
         client = cls(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import sqlite3
 import time
@@ -90,6 +91,7 @@ class KeyRing:
         self._store = store
         self._monotonic = monotonic
         self._known: dict[bytes, tuple[Principal, float]] = {}
+        self._lent: dict[bytes, tuple[str, dict[str, Any]]] = {}
 
     def create(
         self,
@@ -101,7 +103,7 @@ class KeyRing:
     ) -> tuple[Key, Secret]:
         """A new key and, this once, its secret. Raises InputError for names it can't take."""
         mode = Mode(mode)
-        secret = Secret(PREFIXES[mode] + secrets.token_urlsafe(_RANDOM_BYTES))
+        secret = new_secret(mode)
         params = {
             "tenant": _name(tenant, "a tenant"),
             "mode": mode,
@@ -127,6 +129,21 @@ class KeyRing:
         self._known.clear()
         return key
 
+    def lend(
+        self,
+        secret: Secret,
+        *,
+        mode: Mode = Mode.TEST,
+        tenant: str = "local",
+        name: str = "embedded",
+    ) -> None:
+        """Let *secret* open a realm for as long as this key ring lives.
+
+        Such a key is never stored, and so never listed: it is for the process that made it up.
+        """
+        realm = {"tenant": _name(tenant, "a tenant"), "mode": Mode(mode)}
+        self._lent[_digest(secret.reveal().encode())] = _name(name, "a key's name"), realm
+
     async def authenticate(self, presented: bytes) -> Principal | None:
         """Whose key that is; None for an unknown or revoked one."""
         digest = _digest(presented)
@@ -134,6 +151,12 @@ class KeyRing:
         known = self._known.get(digest)
         if known is not None and now < known[1]:
             return known[0]
+        if digest in self._lent:
+            name, realm = self._lent[digest]
+            realm_id = await self._store.write(_realm, realm)
+            principal = Principal(f"key_{name}", name, realm_id, frozenset(ALL_SCOPES))
+            self._known[digest] = principal, math.inf
+            return principal
         found = await self._store.read(_find, digest)
         if found is None:
             self._known.pop(digest, None)
@@ -143,6 +166,11 @@ class KeyRing:
             self._store.write_unawaited(_touch, {"id": _row_id(principal.key_id)})
         self._known[digest] = principal, now + _TRUSTED_FOR
         return principal
+
+
+def new_secret(mode: Mode = Mode.TEST) -> Secret:
+    """A key's text that nobody can guess; it opens nothing by itself."""
+    return Secret(PREFIXES[mode] + secrets.token_urlsafe(_RANDOM_BYTES))
 
 
 def _digest(key: bytes) -> bytes:
@@ -179,6 +207,12 @@ def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     connection.execute(_SQL["ensure_realm"], values)
     (row_id,) = connection.execute(_SQL["add_key"], values).fetchone()
     return _key(connection.execute(_SQL["get_key"], {"id": row_id}).fetchone())
+
+
+def _realm(connection: sqlite3.Connection, _now: int, realm: dict[str, Any]) -> int:
+    connection.execute(_SQL["ensure_realm"], realm)
+    (realm_id,) = connection.execute(_SQL["find_realm"], realm).fetchone()
+    return int(realm_id)
 
 
 def _list(connection: sqlite3.Connection, _now: int, _: None) -> list[Key]:

@@ -2,6 +2,9 @@
 INSERT INTO realms (tenant, mode) VALUES (:tenant, :mode)
 ON CONFLICT (tenant, mode) DO NOTHING
 
+-- find_realm --
+SELECT id FROM realms WHERE tenant = :tenant AND mode = :mode
+
 -- add_key --
 INSERT INTO api_keys (realm_id, name, hint, digest, scopes, created_at)
 SELECT id, :name, :hint, :digest, :scopes, :now

@@ -1,0 +1,198 @@
+"""The local platform in a thread of this process, on a loopback port: for any program to use."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import socket
+import threading
+import weakref
+from os import PathLike
+from types import TracebackType
+from typing import Final, Self
+
+import attrs
+import uvicorn
+
+from quatrain._secret import Secret
+from quatrain.errors import ConfigError
+
+from .appthread import AppThread
+from .keys import KeyRing, new_secret
+from .local import LocalPlatform
+from .serve import KEEP_ALIVE, bind, url_of
+
+__all__ = ["EmbeddedPlatform"]
+
+HOST: Final = "127.0.0.1"
+GRACE: Final = 5
+"""Seconds for the requests under way when the platform stops."""
+
+
+class EmbeddedPlatform:
+    """A platform on one SQLite file, served over HTTP to any process of this machine.
+
+    ::
+
+        with EmbeddedPlatform("quatrain.db") as platform:
+            subprocess.run(["./worker"], env=os.environ | platform.env)
+
+    It takes a free port of 127.0.0.1, and the same one when it is stopped and started again.
+    Several platforms, of this process or of others, may share the file. A process forked from
+    this one gets a platform of its own, on another port, when it first asks for ``url`` or
+    ``env``; the parent's goes on untouched.
+
+    ``api_key`` opens the test data of the tenant "local". It lives in this process's memory only:
+    the database neither stores nor lists it, and it ends with this object.
+
+    Raises ConfigError for a *database* that can't be one.
+    """
+
+    def __init__(self, database: str | PathLike[str]) -> None:
+        self.database = database
+        self.api_key: Secret = new_secret()
+        self._lock = threading.RLock()
+        self._wanted = False
+        self._port = 0
+        self._serving: _Serving | None = None
+        LocalPlatform(database)  # raises for what is no database at all
+        _platforms.add(self)
+
+    def start(self) -> Self:
+        """Serve. Raises ConfigError when the database or the port can't be used."""
+        with self._lock:
+            self._wanted = True
+            try:
+                self._running()
+            except BaseException:
+                self._wanted = False
+                raise
+        return self
+
+    def stop(self) -> None:
+        """Finish the requests under way (5 seconds at most) and stop. Twice is fine."""
+        with self._lock:
+            self._wanted = False
+            serving, self._serving = self._serving, None
+            if serving is not None:
+                serving.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it is: ``http://127.0.0.1:<port>``. Raises ConfigError before ``start``."""
+        return self._running().url
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment variables that lead quatrain, and the vendors' own SDKs, here.
+
+        They hold ``api_key`` in plain text.
+        """
+        return {"VERITY_BASE_URL": f"{self.url}/v1", "VERITY_API_KEY": self.api_key.reveal()}
+
+    @property
+    def keys(self) -> KeyRing:
+        """The key ring, to make and revoke further keys: these are stored in the database."""
+        return self._running().local.keys
+
+    def _running(self) -> _Serving:
+        with self._lock:
+            if not self._wanted:
+                raise ConfigError("the embedded platform is not started")
+            if self._serving is None:
+                self._serving = _Serving.start(self.database, self.api_key, self._port)
+                self._port = self._serving.port
+            return self._serving
+
+    def _forget(self) -> None:
+        # The parent's thread does not exist here, its lock may have been held, its port is taken.
+        self._lock = threading.RLock()
+        self._port = 0
+        if self._serving is not None:
+            _inherited.append(self._serving)
+            # or clients would go on connecting to it after the parent has stopped
+            self._serving.listener.close()
+            self._serving = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        where = f" on {self._serving.url}" if self._serving is not None else ""
+        return f"<EmbeddedPlatform {os.fspath(self.database)!r}{where}>"
+
+
+_platforms: weakref.WeakSet[EmbeddedPlatform] = weakref.WeakSet()
+
+#: What a forked process got from its parent. Kept for good: collecting it would close connections
+#: that are the parent's.
+_inherited: list[_Serving] = []
+
+
+def _after_fork() -> None:
+    for platform in list(_platforms):
+        platform._forget()  # noqa: SLF001  the same module
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+@attrs.frozen
+class _Serving:
+    """One run of an embedded platform."""
+
+    local: LocalPlatform
+    listener: socket.socket
+    server: uvicorn.Server
+    done: concurrent.futures.Future[None]
+    url: str
+    port: int
+
+    @classmethod
+    def start(cls, database: str | PathLike[str], api_key: Secret, port: int) -> Self:
+        """Raises ConfigError. Requests are waited for by the time this returns."""
+        local = LocalPlatform(database, api_key=api_key)
+        app = local.portal.open()
+        try:
+            listener = bind(HOST, port)
+        except ConfigError:
+            local.close()
+            raise
+        server = uvicorn.Server(_server_config(app))
+        done = app.run(server.serve(sockets=[listener]))
+        # whatever ends the server: better a refused connection than one that is never accepted
+        done.add_done_callback(lambda _: listener.close())
+        return cls(local, listener, server, done, url_of(listener), listener.getsockname()[1])
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        concurrent.futures.wait([self.done])
+        self.local.close()
+
+
+class _Config(uvicorn.Config):
+    def configure_logging(self) -> None:
+        """Leave logging alone: it belongs to the process, which may run a uvicorn of its own."""
+
+
+def _server_config(app: AppThread) -> _Config:
+    return _Config(
+        app,
+        interface="asgi3",
+        http="httptools",
+        ws="none",
+        lifespan="off",  # the portal's
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+    )

@@ -1,0 +1,94 @@
+"""The local platform inside this process, without a socket: what ``Client.local`` talks to."""
+
+from __future__ import annotations
+
+from os import PathLike
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+from starlette.applications import Starlette
+
+from quatrain._secret import Secret
+
+from .app import create_app
+from .keys import KeyRing, new_secret
+from .portal import AsyncPortalTransport, Portal, PortalTransport
+from .settings import Settings
+
+__all__ = ["LocalPlatform"]
+
+#: Not a place on the network: only this platform's own transports lead there.
+ORIGIN: Final = "http://localhost"
+
+
+class LocalPlatform:
+    """A platform on one SQLite file, for the clients of this process.
+
+    It starts with the first request, in a daemon thread, and again in a process that is forked
+    from this one. Other processes, and other platforms of this process, may share the file.
+
+    ``api_key`` opens the test data of the tenant "local". It lives in this process's memory only:
+    the database neither stores nor lists it, and nothing is left to revoke.
+
+    Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
+    first use, which then raises ConfigError, too.
+    """
+
+    def __init__(self, database: str | PathLike[str], *, api_key: Secret | None = None) -> None:
+        self._settings = Settings(database=database)
+        self.api_key = api_key or new_secret()
+        self.portal = Portal(self._make_app, name="quatrain-local")
+        self._app: Starlette | None = None
+
+    @property
+    def verity_url(self) -> str:
+        """The base URL of the effect ledger, for a client that uses this platform's transport."""
+        return f"{ORIGIN}/v1"
+
+    @property
+    def keys(self) -> KeyRing:
+        """The platform's key ring, to make and revoke further keys; starts the platform."""
+        self.portal.open()
+        assert self._app is not None  # noqa: S101  made by the portal before it is open
+        keys: KeyRing = self._app.state.keys
+        return keys
+
+    def transport(self) -> PortalTransport:
+        """A transport for an `httpx.Client`."""
+        return self.portal.transport()
+
+    def async_transport(self) -> AsyncPortalTransport:
+        """A transport for an `httpx.AsyncClient`, on asyncio or trio."""
+        return self.portal.async_transport()
+
+    def http_client(self) -> httpx.Client:
+        """A sync HTTP client that reaches the platform and nothing else; need not be closed."""
+        return httpx.Client(transport=self.transport(), trust_env=False)
+
+    def async_http_client(self) -> httpx.AsyncClient:
+        """An async HTTP client that reaches the platform and nothing else; need not be closed."""
+        return httpx.AsyncClient(transport=self.async_transport(), trust_env=False)
+
+    def close(self) -> None:
+        """Stop; what was answered is on the disk. Requests under way end with ReadError.
+
+        Blocks for some milliseconds. Twice is fine.
+        """
+        self.portal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _make_app(self) -> Starlette:
+        self._app = create_app(self._settings)
+        self._app.state.keys.lend(self.api_key)
+        return self._app
