@@ -20,7 +20,7 @@ from quatrain._runtime import _async as async_runtime
 from quatrain._runtime import _sync as sync_runtime
 
 PATIENCE = 2.5
-"""Seconds: shorter sleeps (retries) pass at once, longer ones (renewals) wait for ``advance``."""
+"""Seconds: shorter sleeps (retries) pass at once, except while a test moves time on."""
 
 KEY = "vt_test_double"
 BASE_URL = "https://ledger.example/v1"
@@ -31,9 +31,18 @@ class _Time:
     def __init__(self) -> None:
         self.time = 1_000.0
         self.slept: list[float] = []
+        self.advancing = 0
 
     def now(self) -> float:
         return self.time
+
+    def passes(self, seconds: float) -> bool:
+        """Whether a sleep passes at once, and then it has."""
+        self.slept.append(seconds)
+        if seconds <= 0 or (seconds <= PATIENCE and not self.advancing):
+            self.time += max(0.0, seconds)
+            return True
+        return False
 
 
 class AsyncManualClock(_Time, async_runtime.Clock):
@@ -45,9 +54,7 @@ class AsyncManualClock(_Time, async_runtime.Clock):
         self._numbers = itertools.count()
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        if seconds <= PATIENCE:
-            self.time += max(0.0, seconds)
+        if self.passes(seconds):
             await anyio.lowlevel.checkpoint()
             return
         woken = anyio.Event()
@@ -57,12 +64,16 @@ class AsyncManualClock(_Time, async_runtime.Clock):
     async def advance(self, seconds: float) -> None:
         """Move on, stopping at each sleeper that is due, until everybody waits again."""
         until = self.time + seconds
-        await anyio.wait_all_tasks_blocked()
-        while self._due and self._due[0][0] <= until:
-            due, _, woken = heapq.heappop(self._due)
-            self.time = max(self.time, due)
-            woken.set()
+        self.advancing += 1
+        try:
             await anyio.wait_all_tasks_blocked()
+            while self._due and self._due[0][0] <= until:
+                due, _, woken = heapq.heappop(self._due)
+                self.time = max(self.time, due)
+                woken.set()
+                await anyio.wait_all_tasks_blocked()
+        finally:
+            self.advancing -= 1
         self.time = max(self.time, until)
 
     def jump(self, seconds: float) -> None:
@@ -98,9 +109,7 @@ class ManualClock(_Time, sync_runtime.Clock):
         return call_off
 
     def wait_for(self, event: threading.Event, seconds: float) -> bool:
-        self.slept.append(seconds)
-        if seconds <= PATIENCE:
-            self.time += max(0.0, seconds)
+        if self.passes(seconds):
             return event.is_set()
         passed = threading.Event()
         call_off = self.call_later(seconds, lambda: self._leave(passed))
@@ -122,6 +131,7 @@ class ManualClock(_Time, sync_runtime.Clock):
     def advance(self, seconds: float) -> None:
         """Move on, stopping at each call that is due, until every background thread waits."""
         until = self.time + seconds
+        self.advancing += 1
         self._settle()
         while self._due and self._due[0][0] <= until:
             with self._change:
@@ -129,6 +139,7 @@ class ManualClock(_Time, sync_runtime.Clock):
             self.time = max(self.time, due)
             fn()
             self._settle()
+        self.advancing -= 1
         self.time = max(self.time, until)
 
     def _settle(self) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from quatrain.verity import AsyncVerityClient
 
-from .._doubles import KEY, AsyncLedgerTransport, AsyncManualClock, FakeLedger
+from .._doubles import BASE_URL, KEY, AsyncLedgerTransport, AsyncManualClock, FakeLedger
 
 
 @pytest.fixture
@@ -28,17 +29,24 @@ def transport(ledger: FakeLedger) -> AsyncLedgerTransport:
 
 
 @pytest.fixture
-async def verity(
+async def connect(
     transport: AsyncLedgerTransport, clock: AsyncManualClock
-) -> AsyncIterator[AsyncVerityClient]:
-    async with (
-        httpx.AsyncClient(transport=transport) as http,
-        AsyncVerityClient(
-            base_url="https://ledger.example/v1",
-            api_key=KEY,
-            namespace="ns",
-            http_client=http,
-            clock=clock,
-        ) as client,
-    ):
-        yield client
+) -> AsyncIterator[Callable[..., AsyncVerityClient]]:
+    async with httpx.AsyncClient(transport=transport) as http:
+
+        def connect(**settings: Any) -> AsyncVerityClient:
+            usual = {
+                "base_url": BASE_URL,
+                "api_key": KEY,
+                "namespace": "ns",
+                "http_client": http,
+                "clock": clock,
+            }
+            return AsyncVerityClient(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def verity(connect: Callable[..., AsyncVerityClient]) -> AsyncVerityClient:
+    return connect()

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from quatrain.verity import VerityClient
 
-from .._doubles import KEY, FakeLedger, LedgerTransport, ManualClock
+from .._doubles import BASE_URL, KEY, FakeLedger, LedgerTransport, ManualClock
 
 
 @pytest.fixture
@@ -29,15 +30,24 @@ def transport(ledger: FakeLedger) -> LedgerTransport:
 
 
 @pytest.fixture
-def verity(transport: LedgerTransport, clock: ManualClock) -> Iterator[VerityClient]:
-    with (
-        httpx.Client(transport=transport) as http,
-        VerityClient(
-            base_url="https://ledger.example/v1",
-            api_key=KEY,
-            namespace="ns",
-            http_client=http,
-            clock=clock,
-        ) as client,
-    ):
-        yield client
+def connect(
+    transport: LedgerTransport, clock: ManualClock
+) -> Iterator[Callable[..., VerityClient]]:
+    with httpx.Client(transport=transport) as http:
+
+        def connect(**settings: Any) -> VerityClient:
+            usual = {
+                "base_url": BASE_URL,
+                "api_key": KEY,
+                "namespace": "ns",
+                "http_client": http,
+                "clock": clock,
+            }
+            return VerityClient(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def verity(connect: Callable[..., VerityClient]) -> VerityClient:
+    return connect()

@@ -141,6 +141,7 @@ class Run:
     def _run_under(self, granted: LeaseGrantedResponse, sent: float) -> Any:
         plan = self._plan
         schedule = plan.schedule()
+        held_until = sent + schedule.duration
         if plan.auto_renew:
             beside = background(
                 keep_renewed,
@@ -148,15 +149,16 @@ class Run:
                 plan.namespace,
                 granted,
                 schedule,
+                held_until,
                 self._log,
                 after=sent + schedule.interval - self._clock.now(),
                 clock=self._clock,
             )
         else:
-            left = sent + schedule.duration - self._clock.now()
+            left = held_until - self._clock.now()
             beside = background(let_expire, after=left, clock=self._clock)
         with beside as keeper:
-            keeper.extend(sent + schedule.duration)
+            keeper.extend(held_until)
             lease = Lease(granted, keeper, keeper.event)
             if plan.on_lease is not None:
                 plan.on_lease(lease)
@@ -235,17 +237,14 @@ class _Attempt:
 
     def _commit(self, result: Any, source: Source) -> Any:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
-        try:
-            check_payload("result", result)
-            result = self._keeper.finish(self._send_commit, result, source)
-        except VerityValidationError as exc:
-            raise self._unconfirmed(result, source, exc) from exc
+        result = self._keeper.finish(self._send_commit, result, source)
         self._keeper.resume()
         return result
 
     def _send_commit(self, result: Any, source: Source, max_retries: int | None = None) -> Any:
         """Commit; the same request again means the same commit. Raises CommitUncertainError."""
         try:
+            check_payload("result", result)
             self._ledger.commit(
                 self._plan.namespace,
                 CommitRequestBody(

@@ -300,7 +300,7 @@ def _format_key(template: str, fn: Act[Any], *args: Any, **kwargs: Any) -> str:
     bound.apply_defaults()
     try:
         return template.format_map(bound.arguments)
-    except (LookupError, AttributeError, ValueError) as exc:
+    except (LookupError, AttributeError, TypeError, ValueError) as exc:
         msg = f"no key can be made of {template!r} for this call: {exc!r}"
         raise VerityValidationError(msg) from None
 

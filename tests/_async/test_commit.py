@@ -1,0 +1,220 @@
+"""The action ran: from here on nothing may lead to it again."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from quatrain.verity import (
+    AsyncVerityClient,
+    CommitRefusedError,
+    CommitUncertainError,
+    LeaseLostError,
+    VerityApiError,
+    VerityServerError,
+    VerityTransportError,
+    VerityValidationError,
+)
+
+from .._doubles import AsyncManualClock, FakeLedger
+
+Connect = Callable[..., AsyncVerityClient]
+
+
+class Action:
+    """Counts how often it ran."""
+
+    def __init__(self, result: Any = "receipt") -> None:
+        self.result = result
+        self.ran = 0
+
+    async def __call__(self) -> Any:
+        self.ran += 1
+        return self.result
+
+
+@pytest.fixture
+def act() -> Action:
+    return Action()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["lost"],
+        ["lost", "lost"],
+        [500, 503],
+        [502, httpx.ConnectError("down")],
+        [httpx.RemoteProtocolError("cut"), "lost"],
+        [httpx.Response(502, html="<html>bad gateway</html>")],
+    ],
+    ids=str,
+)
+async def test_a_commit_whose_answer_is_lost_is_sent_again_identically(
+    verity: AsyncVerityClient, ledger: FakeLedger, act: Action, faults: list[Any]
+) -> None:
+    """``already_committed`` is a success; act ran once."""
+    ledger.faults["commit"].extend(faults)
+    assert await verity.protect("k", act=act) == "receipt"
+    assert act.ran == 1
+    sent = [r.content for r in ledger.http if r.url.path.endswith("/commit")]
+    assert len(sent) == len(faults) + 1
+    assert len(set(sent)) == 1
+
+
+async def test_it_is_sent_three_times_and_not_too_quickly(
+    verity: AsyncVerityClient, ledger: FakeLedger, clock: AsyncManualClock, act: Action
+) -> None:
+    """0.3 s, doubling, and a quarter at random."""
+    ledger.always["commit"] = 503
+    with pytest.raises(CommitUncertainError):
+        await verity.protect("k", act=act)
+    waits = [seconds for seconds in clock.slept if seconds < 3]
+    assert len(waits) == 2
+    assert 0.3 <= waits[0] <= 0.375
+    assert 0.6 <= waits[1] <= 0.75
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (503, VerityServerError),
+        ("lost", VerityTransportError),
+        (httpx.ConnectError("down"), VerityTransportError),
+        (422, VerityApiError),
+        (401, VerityApiError),
+        (404, VerityApiError),
+        (httpx.Response(200, html="<html>"), VerityApiError),
+        (httpx.Response(200, json={"status": 7}), VerityApiError),
+    ],
+    ids=str,
+)
+async def test_a_commit_that_is_not_confirmed_is_uncertain(
+    verity: AsyncVerityClient,
+    ledger: FakeLedger,
+    act: Action,
+    caplog: pytest.LogCaptureFixture,
+    fault: Any,
+    reason: type[Exception],
+) -> None:
+    """With what a person needs to settle it; a warning, and no failure recorded."""
+    ledger.always["commit"] = fault
+    with pytest.raises(CommitUncertainError) as caught:
+        await verity.protect("k", act=act)
+    error = caught.value
+    assert (error.effect_key, error.result, error.fence_token) == ("k", "receipt", 1)
+    assert isinstance(error.commit_error, reason)
+    assert error.__cause__ is error.commit_error
+    assert "fail" not in ledger.verbs
+    assert act.ran == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_it_can_be_resolved_later(
+    verity: AsyncVerityClient, ledger: FakeLedger, act: Action
+) -> None:
+    """One request, identical; then the effect is settled, and act never ran again."""
+    ledger.always["commit"] = 503
+    with pytest.raises(CommitUncertainError) as caught:
+        await verity.protect("k", act=act)
+    with pytest.raises(CommitUncertainError) as again:
+        await caught.value.resolve()
+    assert ledger.verbs.count("commit") == 4
+    del ledger.always["commit"]
+    assert await again.value.resolve() == "receipt"
+    assert await caught.value.resolve() == "receipt"
+    assert await copy.copy(caught.value).resolve() == "receipt"
+    assert len({r.content for r in ledger.http if r.url.path.endswith("/commit")}) == 1
+    assert await verity.protect("k", act=act) == "receipt"
+    assert act.ran == 1
+
+
+async def test_it_can_not_be_resolved_after_pickling(
+    verity: AsyncVerityClient, ledger: FakeLedger, act: Action
+) -> None:
+    """A live client is needed; everything else has come along."""
+    ledger.always["commit"] = 503
+    with pytest.raises(CommitUncertainError) as caught:
+        await verity.protect("k", act=act)
+    travelled = pickle.loads(pickle.dumps(caught.value))
+    with pytest.raises(RuntimeError, match="pickled"):
+        await travelled.resolve()
+    assert (travelled.result, travelled.fence_token) == ("receipt", 1)
+    assert len(travelled.commit_error.attempts) == 3
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [(object(), "not JSON"), ({1, 2}, "not JSON"), ("x" * 65_535, "65,537"), ("\ud800", "JSON")],
+    ids=["object", "set", "too large", "surrogate"],
+)
+async def test_a_result_that_is_no_payload_is_uncertain_and_not_a_failure(
+    verity: AsyncVerityClient, ledger: FakeLedger, result: Any, words: str
+) -> None:
+    """The action ran: to call it failed would let it run again after a reset."""
+    act = Action(result)
+    with pytest.raises(CommitUncertainError) as caught:
+        await verity.protect("k", act=act)
+    assert caught.value.result is result
+    assert isinstance(caught.value.commit_error, VerityValidationError)
+    assert words in str(caught.value.commit_error)
+    assert ledger.verbs == ["lease"]
+    with pytest.raises(CommitUncertainError):
+        await caught.value.resolve()
+
+
+async def test_a_result_of_64_kib_is_committed(
+    verity: AsyncVerityClient, ledger: FakeLedger
+) -> None:
+    """The limit itself is allowed."""
+    assert await verity.protect("k", act=Action("x" * 65_534)) == "x" * 65_534
+    assert ledger.effect()["status"] == "COMMITTED"
+
+
+async def test_a_commit_after_somebody_else_began_is_refused(
+    verity: AsyncVerityClient, ledger: FakeLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both a lost lease and an unconfirmed commit, with the result."""
+
+    async def act() -> str:
+        ledger.take_over()
+        return "receipt"
+
+    with pytest.raises(CommitRefusedError) as caught:
+        await verity.protect("k", act=act)
+    error = caught.value
+    assert isinstance(error, LeaseLostError)
+    assert isinstance(error, CommitUncertainError)
+    assert (error.result, error.has_result, error.fence_token) == ("receipt", True, 1)
+    assert ledger.verbs == ["lease", "commit"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    with pytest.raises(CommitRefusedError):
+        await error.resolve()
+
+
+async def test_a_commit_after_the_lease_ran_out_is_accepted_while_nobody_else_began(
+    connect: Connect, ledger: FakeLedger, clock: AsyncManualClock
+) -> None:
+    """The action happened: the fence decides, not the clock."""
+
+    async def act() -> str:
+        clock.jump(60)
+        return "receipt"
+
+    assert await connect(auto_renew=False).protect("k", act=act) == "receipt"
+    assert ledger.effect()["status"] == "COMMITTED"
+
+
+async def test_how_often_a_commit_is_sent_can_be_set(
+    connect: Connect, ledger: FakeLedger, act: Action
+) -> None:
+    """``max_retries`` are the tries after the first."""
+    ledger.always["commit"] = 503
+    with pytest.raises(CommitUncertainError):
+        await connect(max_retries=0).protect("k", act=act)
+    assert ledger.verbs == ["lease", "commit"]
