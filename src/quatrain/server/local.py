@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from quatrain._secret import Secret
 
 from .app import create_app
-from .keys import KeyRing, new_secret
+from .keys import KeyRing, Mode, new_secret
 from .portal import AsyncPortalTransport, Portal, PortalTransport
 from .settings import Settings
 
@@ -28,16 +28,25 @@ class LocalPlatform:
     It starts with the first request, in a daemon thread, and again in a process that is forked
     from this one. Other processes, and other platforms of this process, may share the file.
 
-    ``api_key`` opens the test data of the tenant "local". It lives in this process's memory only:
-    the database neither stores nor lists it, and nothing is left to revoke.
+    ``api_key`` opens the test data, or the *live* data, of one *tenant*. It lives in this process's
+    memory only: the database neither stores nor lists it, and nothing is left to revoke.
 
     Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
     first use, which then raises ConfigError, too.
     """
 
-    def __init__(self, database: str | PathLike[str], *, api_key: Secret | None = None) -> None:
+    def __init__(
+        self,
+        database: str | PathLike[str],
+        *,
+        api_key: Secret | None = None,
+        live: bool = False,
+        tenant: str = "local",
+    ) -> None:
         self._settings = Settings(database=database)
-        self.api_key = api_key or new_secret()
+        self._mode = Mode.LIVE if live else Mode.TEST
+        self._tenant = tenant
+        self.api_key = api_key or new_secret(self._mode)
         self.portal = Portal(self._make_app, name="quatrain-local")
         self._app: Starlette | None = None
 
@@ -90,5 +99,5 @@ class LocalPlatform:
 
     def _make_app(self) -> Starlette:
         self._app = create_app(self._settings)
-        self._app.state.keys.lend(self.api_key)
+        self._app.state.keys.lend(self.api_key, mode=self._mode, tenant=self._tenant)
         return self._app

@@ -1,0 +1,5 @@
+"""``python -m quatrain.cli``."""
+
+from . import main
+
+main()

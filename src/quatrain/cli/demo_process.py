@@ -1,0 +1,96 @@
+"""A worker's process, as the demo sees it: what it says, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+import click
+
+from .text import printable
+
+__all__ = ["Worker"]
+
+PATIENCE: Final = 60.0
+"""Seconds after which a worker that neither speaks nor ends counts as stuck."""
+
+
+class Worker:
+    """A running worker, which says lines of JSON; it does not outlive its ``with`` block.
+
+    Raises ClickException for one that is stuck, or ends as it should not.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed in __exit__
+        self._deadline = time.monotonic() + PATIENCE
+        self._process = subprocess.Popen(  # noqa: S603  this package's own worker
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends its workers
+        )
+
+    def hear(self) -> Any:
+        """The next thing it says."""
+        assert self._process.stdout is not None  # noqa: S101  a pipe, for the type checkers
+        if not select.select([self._process.stdout], [], [], self._left())[0]:
+            raise self._stuck()
+        return json.loads(self._process.stdout.readline() or "null")
+
+    def ended(self, seconds: float) -> bool:
+        """Whether it has ended, after *seconds* at most."""
+        try:
+            self._process.wait(min(seconds, self._left()))
+        except subprocess.TimeoutExpired:
+            if not self._left():
+                raise self._stuck() from None
+            return False
+        return True
+
+    def result(self) -> list[Any]:
+        """Everything it said (that was not heard yet), once it has ended well."""
+        try:
+            said, _ = self._process.communicate(timeout=self._left())
+        except subprocess.TimeoutExpired:
+            raise self._stuck() from None
+        if self._process.returncode != 0:
+            raise click.ClickException(f"a worker failed: {self._last_error()}")
+        return [json.loads(line) for line in said.splitlines()]
+
+    def kill(self) -> int:
+        """SIGKILL; returns the exit status."""
+        self._process.kill()
+        return self._process.wait()
+
+    def _left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def _stuck(self) -> click.ClickException:
+        return click.ClickException(f"a worker is stuck: {self._last_error()}")
+
+    def _last_error(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().splitlines()
+        return printable(lines[-1]) if lines else "it said nothing on standard error"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._process, self._errors:
+            self._process.kill()

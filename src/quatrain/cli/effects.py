@@ -1,0 +1,161 @@
+"""``quatrain effects``: a look into a ledger, and the way to let a failed effect run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, Final
+
+import attrs
+import click
+from rich.console import Group
+
+from quatrain.verity import VerityClient
+
+from .export import export_effects
+from .options import LedgerOptions, ledger_options
+from .output import note, print_json, results, waiting
+from .tables import STATUS_STYLES, effect_card, effects_table, events_table
+from .text import printable
+
+__all__ = ["effects"]
+
+
+@attrs.frozen
+class Filters:
+    """Which effects."""
+
+    namespace: str | None
+    status: str | None
+    workflow: str | None
+    case: str | None
+    key: str | None
+
+    def as_arguments(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+
+_FILTERS: Final = (
+    click.option("--namespace", help="Of this namespace only."),
+    click.option(
+        "--status",
+        type=click.Choice(sorted(STATUS_STYLES), case_sensitive=False),
+        help="In this state only.",
+    ),
+    click.option("--workflow", help="Of this workflow only."),
+    click.option("--case", help="Of this case only."),
+    click.option("--key", help="With this text in their key."),
+)
+
+_json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+_namespace_option: Final = click.option(
+    "--namespace",
+    envvar="VERITY_NAMESPACE",
+    show_envvar=True,
+    help="The effect's namespace; needed only when several have that key.",
+)
+
+
+def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    return reduce(lambda wrapped, option: option(wrapped), reversed(_FILTERS), command)
+
+
+@click.group()
+def effects() -> None:
+    """Look at the effects of a ledger, export and reset them."""
+
+
+@effects.command("list")
+@_filters
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
+)
+@_json_option
+@ledger_options
+def list_(ledger: LedgerOptions, limit: int, as_json: bool, **filters: str | None) -> None:
+    """List effects, newest first."""
+    with waiting("Asking the ledger"), ledger.open() as client:
+        wanted = Filters(**filters).as_arguments()
+        found = list(client.effects.iter(**wanted, max_items=limit + 1))
+    shown, more = found[:limit], len(found) > limit
+    if as_json:
+        print_json([effect.raw for effect in shown])
+    else:
+        results().print(effects_table(shown))
+    if more:
+        note(f"There are more than {limit}: raise --limit, or export them.")
+
+
+@effects.command()
+@click.argument("key")
+@_namespace_option
+@_json_option
+@ledger_options
+def show(ledger: LedgerOptions, key: str, namespace: str | None, as_json: bool) -> None:
+    """Show the effect KEY, with its input, its outcome and its audit trail."""
+    with waiting("Asking the ledger"), ledger.open() as client:
+        namespace = namespace or _namespace_of(client, key)
+        effect = client.effects.get(key, namespace=namespace)
+        events = client.effects.events(key, namespace=namespace)
+    if as_json:
+        print_json({"effect": effect.raw, "events": [event.raw for event in events]})
+    else:
+        results().print(Group(effect_card(effect), events_table(events)))
+
+
+@effects.command()
+@click.argument("key")
+@click.option("--reason", required=True, help="Why; it goes into the audit trail.")
+@_namespace_option
+@_json_option
+@ledger_options
+def reset(
+    ledger: LedgerOptions, key: str, reason: str, namespace: str | None, as_json: bool
+) -> None:
+    """Let the effect KEY, which has failed or expired, run again."""
+    with waiting("Asking the ledger"), ledger.open() as client:
+        namespace = namespace or _namespace_of(client, key)
+        effect = client.effects.reset(key, reason=reason, namespace=namespace)
+    if as_json:
+        print_json(effect.raw)
+    else:
+        note(f"{printable(key)} in {printable(namespace)} is reset: the next attempt may act.")
+
+
+@effects.command()
+@_filters
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="A JSON object a line, or a table for spreadsheets.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True),
+    default="-",
+    help="A file, which appears, readable by you alone, when it is complete.  [default: stdout]",
+)
+@ledger_options
+def export(ledger: LedgerOptions, file_format: str, output: str, **filters: str | None) -> None:
+    """Export effects with all their payloads, newest first.
+
+    In CSV, text that a spreadsheet would run as a formula gets a ' in front; JSON lines hold
+    everything as it is.
+    """
+    with ledger.open() as client:
+        found = client.effects.iter(**Filters(**filters).as_arguments(), payloads=True)
+        export_effects(found, file_format, output)
+
+
+def _namespace_of(client: VerityClient, key: str) -> str:
+    """The one namespace that has *key*."""
+    found = {e.namespace for e in client.effects.iter(key=key) if e.effect_key == key}
+    if not found:
+        raise click.ClickException(f"there is no effect {printable(key)}")
+    if len(found) > 1:
+        names = ", ".join(sorted(map(printable, found)))
+        raise click.UsageError(f"several namespaces have that key; say which: --namespace {names}")
+    return found.pop()

@@ -1,0 +1,129 @@
+"""Options that several commands share: which database, which ledger."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from quatrain._secret import Secret
+from quatrain.verity import VerityClient
+
+__all__ = ["LedgerOptions", "database_option", "ledger_options"]
+
+_DATABASE: Final = click.Path(dir_okay=False, path_type=Path)
+_EXISTING_DATABASE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+database_option: Final = click.option(
+    "--database",
+    type=_DATABASE,
+    default="quatrain.db",
+    envvar="QUATRAIN_DATABASE",
+    show_default=True,
+    show_envvar=True,
+    help="The platform's SQLite file.",
+)
+
+
+@attrs.frozen
+class LedgerOptions:
+    """Which ledger a command is about: one that is served, or a database file of this machine."""
+
+    base_url: str | None
+    api_key: Secret
+    database: Path | None
+    live: bool
+    tenant: str
+
+    @contextmanager
+    def open(self) -> Iterator[VerityClient]:
+        """A client of that ledger. Raises UsageError when there is none."""
+        if self.database is not None:
+            with self._open_file(self.database) as client:
+                yield client
+            return
+        if self.base_url is None:
+            raise click.UsageError(
+                "which ledger? Set VERITY_BASE_URL and VERITY_API_KEY, or give --database FILE."
+            )
+        with VerityClient(base_url=self.base_url, api_key=self.api_key) as client:
+            yield client
+
+    @contextmanager
+    def _open_file(self, database: Path) -> Iterator[VerityClient]:
+        from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
+
+        with (
+            LocalPlatform(database, live=self.live, tenant=self.tenant) as platform,
+            VerityClient(
+                base_url=platform.verity_url,
+                api_key=platform.api_key,
+                http_client=platform.http_client(),
+            ) as client,
+        ):
+            yield client
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--base-url",
+        envvar="VERITY_BASE_URL",
+        show_envvar=True,
+        help="A ledger that is served, its version included: http://127.0.0.1:8787/v1",
+    ),
+    click.option(
+        "--api-key",
+        envvar="VERITY_API_KEY",
+        show_envvar=True,
+        help="Its key. Prefer the environment: others can see command lines.",
+    ),
+    click.option(
+        "--database",
+        type=_EXISTING_DATABASE,
+        help="A ledger of this machine, read from its SQLite file.",
+    ),
+    click.option("--live", is_flag=True, help="With --database: its live data, not its test data."),
+    click.option(
+        "--tenant", default="local", show_default=True, help="With --database: whose data."
+    ),
+)
+
+
+def ledger_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the options that say which ledger, as one argument ``ledger``."""
+
+    @functools.wraps(command)
+    def with_ledger(
+        *,
+        base_url: str | None,
+        api_key: str | None,
+        database: Path | None,
+        live: bool,
+        tenant: str,
+        **options: Any,
+    ) -> Any:
+        ledger = LedgerOptions(base_url, Secret(api_key or ""), database, live, tenant)
+        _check(ledger)
+        return command(ledger=ledger, **options)
+
+    for option in reversed(_OPTIONS):
+        with_ledger = option(with_ledger)
+    return with_ledger
+
+
+def _check(ledger: LedgerOptions) -> None:
+    given = {
+        name
+        for name in ("base_url", "api_key", "live", "tenant")
+        if click.get_current_context().get_parameter_source(name)
+        is click.core.ParameterSource.COMMANDLINE
+    }
+    if ledger.database is not None and given & {"base_url", "api_key"}:
+        raise click.UsageError("--database is a ledger of its own: no --base-url and --api-key.")
+    if ledger.database is None and given & {"live", "tenant"}:
+        raise click.UsageError("--live and --tenant go with --database; elsewhere the key decides.")

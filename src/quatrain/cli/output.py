@@ -1,0 +1,42 @@
+"""Where commands write: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.status import Status
+
+from .text import json_text
+
+__all__ = ["note", "print_json", "results", "waiting"]
+
+#: Wide enough for any table: a file or a pipe has no width, and nothing is cut off for it.
+UNLIMITED: Final = 100_000
+
+
+def results() -> Console:
+    """A console on standard output."""
+    width = None if sys.stdout.isatty() else UNLIMITED
+    return Console(width=width, highlight=False, emoji=False)
+
+
+def note(message: str) -> None:
+    """Something for whoever runs the command, not for what reads its output."""
+    click.echo(message, err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json_text(value, indent=2))
+
+
+@contextmanager
+def waiting(message: str) -> Iterator[Status]:
+    """A spinner on standard error, if that is a terminal."""
+    with Console(stderr=True).status(message) as status:
+        yield status

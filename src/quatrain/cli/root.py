@@ -1,0 +1,110 @@
+"""The root command: which commands there are, and how each of them fails.
+
+Whatever goes wrong is one clear line on standard error and an exit status that is not 0: 2 for a
+command line that makes no sense, 130 for Ctrl-C, 1 for everything else.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+
+from quatrain import QuatrainError, __version__
+
+from .text import printable
+
+#: Imported when they are run: ``effects`` need not wait for the web framework of ``serve``.
+COMMANDS: Final = {
+    "demo": "See an effect happen exactly once, though its worker is killed.",
+    "effects": "Look at the effects of a ledger, export and reset them.",
+    "keys": "Make, list and revoke the API keys of a database.",
+    "serve": "Serve the local platform on this machine.",
+}
+
+
+class Root(click.Group):
+    """Loads a command when it is asked for, and turns its exceptions into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """The names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        """Import the command's module, which holds a click command of the same name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(
+            importlib.import_module(f"quatrain.cli.{cmd_name}"), cmd_name
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Parse the root command's own options."""
+        with mistakes_in_one_line():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        never_fail_to_print()
+        try:
+            with mistakes_in_one_line():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            raise click.exceptions.Exit(130) from None
+        except QuatrainError as exc:
+            raise click.ClickException(printable(str(exc))) from exc
+        except OSError as exc:
+            if exc.errno == errno.EPIPE:  # the reader has gone: click ends quietly
+                raise
+            where = f": {exc.filename}" if exc.filename else ""
+            raise click.ClickException(printable(f"{exc.strerror or exc}{where}")) from exc
+
+
+class MistakeError(click.ClickException):
+    """A command line that makes no sense."""
+
+    exit_code = 2
+
+
+@contextmanager
+def mistakes_in_one_line() -> Iterator[None]:
+    """Tell what is wrong with the command line without repeating how it should be."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:  # which says nothing but how it should be
+        raise
+    except click.UsageError as exc:
+        path = exc.ctx.command_path if exc.ctx is not None else "quatrain"
+        message = f"{exc.format_message().rstrip('.')}. Try: {path} --help"
+        raise MistakeError(printable(message)) from exc
+
+
+def never_fail_to_print() -> None:
+    """Let a terminal that can't show a character show its escape instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@click.group(
+    name="quatrain",
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Effects that happen exactly once: a local platform, and a look into its ledger.",
+)
+@click.version_option(__version__, prog_name="quatrain")
+def quatrain() -> None:
+    pass

@@ -1,0 +1,64 @@
+"""``quatrain serve``: the local platform on this machine, until told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quatrain.server.serve import run
+from quatrain.server.settings import DEFAULT_PORT, Settings
+
+from .options import database_option
+from .text import printable
+
+__all__ = ["serve"]
+
+
+@click.command()
+@database_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="0 takes any free one.",
+)
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Let other machines reach it. Keys then travel in plain text: put TLS in front.",
+)
+@click.option(
+    "--allowed-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further name that requests may call this host. Repeatable.",
+)
+def serve(
+    database: Path, host: str, port: int, allow_remote: bool, allowed_host: tuple[str, ...]
+) -> None:
+    """Serve the local platform on this machine until Ctrl-C.
+
+    Requests under way are then finished, and what was answered is on the disk.
+    """
+    settings = Settings(
+        database=database,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        allowed_hosts=frozenset(allowed_host),
+    )
+
+    def announce(url: str) -> None:
+        name = printable(str(database))
+        click.echo(f"Serving {name} on {url}")
+        click.echo(f"  export VERITY_BASE_URL={url}/v1")
+        click.echo(f"  export VERITY_API_KEY=$(quatrain keys create --database '{name}')")
+        click.echo("Ctrl-C stops it.")
+
+    try:
+        run(settings, on_ready=announce)
+    except KeyboardInterrupt:  # the way to stop it: no failure
+        click.echo("Stopped.")

@@ -1,0 +1,102 @@
+"""Effects, audit trails and keys as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from quatrain.verity import Effect, EffectEvent
+
+from .text import cell, json_text
+
+__all__ = ["STATUS_STYLES", "effect_card", "effects_table", "events_table", "table"]
+
+PAYLOAD_SHOWN: Final = 2_000
+"""Characters that are printed of an input, a result or an error."""
+
+STATUS_STYLES: Final = {
+    "RUNNING": "cyan",
+    "COMMITTED": "green",
+    "FAILED": "red",
+    "EXPIRED": "yellow",
+    "RESET": "magenta",
+}
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """An empty table."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def effects_table(effects: Sequence[Effect]) -> Table:
+    """Effects, one a row."""
+    rows = table("namespace", "key", "status", "fence", "attempts", "agent", "updated")
+    for effect in effects:
+        rows.add_row(
+            cell(effect.namespace),
+            cell(effect.effect_key),
+            _status(effect),
+            cell(effect.fence_token),
+            cell(effect.attempts),
+            cell(effect.agent_id),
+            cell(effect.updated_at),
+        )
+    return rows
+
+
+def effect_card(effect: Effect) -> Table:
+    """All that is known of one effect."""
+    card = Table.grid(padding=(0, 2))
+    fields: dict[str, Any] = {
+        "key": effect.effect_key,
+        "namespace": effect.namespace,
+        "id": effect.effect_id,
+        "name": effect.effect_name,
+        "status": _status(effect),
+        "settled by": effect.source,
+        "fence": effect.fence_token,
+        "attempts": effect.attempts,
+        "agent": effect.agent_id,
+        "workflow": effect.workflow_name,
+        "case": effect.case_id,
+        "run": effect.run_id,
+        "lease until": effect.lease_expires_at,
+        "created": effect.created_at,
+        "updated": effect.updated_at,
+        "input": _payload(effect.input_json),
+        "result": _payload(effect.result),
+        "error": _payload(effect.error),
+    }
+    for name, value in fields.items():
+        if value is not None:
+            card.add_row(Text(name, style="dim"), value if isinstance(value, Text) else cell(value))
+    return card
+
+
+def events_table(events: Sequence[EffectEvent]) -> Table:
+    """An audit trail."""
+    rows = table("#", "at", "event", "fence", "agent", "detail", title="Audit trail")
+    for event in events:
+        detail = None if event.detail is None else json_text(event.detail)
+        values = [event.seq, event.at, event.type, event.fence_token, event.agent_id, detail]
+        rows.add_row(*map(cell, values))
+    return rows
+
+
+def _status(effect: Effect) -> Text:
+    return cell(effect.status, style=STATUS_STYLES.get(effect.status, ""))
+
+
+def _payload(value: Any) -> Text | None:
+    if value is None:
+        return None
+    text = json_text(value, indent=2)
+    if len(text) > PAYLOAD_SHOWN:
+        text = f"{text[:PAYLOAD_SHOWN]}\n… {len(text):,} characters in all; --json has them"
+    return Text(text)

@@ -1,0 +1,33 @@
+"""Text of others on a terminal: shown as it is, never obeyed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.text import Text
+
+__all__ = ["cell", "json_text", "printable"]
+
+
+def printable(text: str) -> str:
+    r"""*text* with everything that is no visible character escaped: controls, bidi, surrogates.
+
+    ``"a\x1b[2J"`` becomes ``"a\\x1b[2J"``. Line breaks are escaped as well: it stays one line.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def cell(value: object, *, style: str = "") -> Text:
+    """A table's cell: no markup and no emoji codes; None is a dash."""
+    if value is None:
+        return Text("-", style="dim")
+    return Text(printable(str(value)), style=style)
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON in ASCII, which no terminal obeys either."""
+    return json.dumps(value, indent=indent)
