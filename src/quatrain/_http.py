@@ -25,6 +25,7 @@ from ._version import __version__
 USER_AGENT: Final = f"quatrain/{__version__}"
 KEEPALIVE_EXPIRY: Final = 55.0
 """Seconds an idle connection is kept; servers and balancers commonly close theirs after 60."""
+MAX_URL: Final = 65_536  # characters; httpx takes no more, nor do most servers
 MAX_HEADER_KEY: Final = 8_192  # characters of an API key; servers refuse longer header lines
 
 
@@ -76,11 +77,15 @@ class Origin:
     def target(self, segments: tuple[str, ...], query: Mapping[str, str]) -> str:
         """Path and query below the base: each segment is encoded, so that none can leave it.
 
-        Raises ValueError for an empty segment and for lone surrogates.
+        Raises ValueError for an empty segment, for lone surrogates, and for more than 64 KiB.
         """
         path = "".join(f"/{encode_segment(segment)}" for segment in segments)
         text = f"?{urlencode(query, quote_via=quote)}" if query else ""
-        return f"{self.prefix}{path}{text}"
+        target = f"{self.prefix}{path}{text}"
+        if len(self.base_url) + len(target) > MAX_URL:
+            msg = "it is longer than 64 KiB"
+            raise ValueError(msg)
+        return target
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """None for plain http: then no certificates are loaded for nothing."""
