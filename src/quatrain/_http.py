@@ -25,8 +25,8 @@ from ._version import __version__
 USER_AGENT: Final = f"quatrain/{__version__}"
 KEEPALIVE_EXPIRY: Final = 55.0
 """Seconds an idle connection is kept; servers and balancers commonly close theirs after 60."""
-MAX_URL: Final = 65_536  # characters; httpx takes no more, nor do most servers
 MAX_HEADER_KEY: Final = 8_192  # characters of an API key; servers refuse longer header lines
+MAX_TARGET: Final = 60_000  # characters of path and query; httpx and servers end at 65,536
 
 
 @attrs.frozen
@@ -77,14 +77,13 @@ class Origin:
     def target(self, segments: tuple[str, ...], query: Mapping[str, str]) -> str:
         """Path and query below the base: each segment is encoded, so that none can leave it.
 
-        Raises ValueError for an empty segment, for lone surrogates, and for more than 64 KiB.
+        Raises ValueError for an empty segment, for lone surrogates, and for more than MAX_TARGET.
         """
         path = "".join(f"/{encode_segment(segment)}" for segment in segments)
         text = f"?{urlencode(query, quote_via=quote)}" if query else ""
         target = f"{self.prefix}{path}{text}"
-        if len(self.base_url) + len(target) > MAX_URL:
-            msg = "it is longer than 64 KiB"
-            raise ValueError(msg)
+        if len(target) > MAX_TARGET:
+            raise ValueError(f"it would be {len(target):,} characters long")
         return target
 
     def ssl_context(self) -> ssl.SSLContext | None:
@@ -167,7 +166,7 @@ class Outgoing:
         """For a caller's httpx client."""
         return httpx.Request(
             self.method,
-            self.origin.base_url.removesuffix(self.origin.prefix) + self.target,
+            httpx.URL(self.origin.base_url).copy_with(raw_path=self.target.encode()),
             headers=self.headers,
             content=self.content,
             extensions=self._extensions(),

@@ -236,9 +236,10 @@ class _Attempt:
 
     async def _commit(self, result: Any, source: Source) -> Any:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
-        result = await self._keeper.finish(self._send_commit, result, source)
-        self._keeper.resume()
-        return result
+        try:
+            return await self._keeper.finish(self._send_commit, result, source)
+        finally:
+            self._keeper.resume()
 
     async def _send_commit(
         self, result: Any, source: Source, max_retries: int | None = None

@@ -237,9 +237,10 @@ class _Attempt:
 
     def _commit(self, result: Any, source: Source) -> Any:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
-        result = self._keeper.finish(self._send_commit, result, source)
-        self._keeper.resume()
-        return result
+        try:
+            return self._keeper.finish(self._send_commit, result, source)
+        finally:
+            self._keeper.resume()
 
     def _send_commit(self, result: Any, source: Source, max_retries: int | None = None) -> Any:
         """Commit; the same request again means the same commit. Raises CommitUncertainError."""
