@@ -25,6 +25,12 @@ from quatrain.verity import AsyncVerityClient, VerityAuthenticationError, Verity
 LONG = 60.0  # for what must happen, however slow the machine is
 
 
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    """Callers may run on either."""
+    return request.param
+
+
 @pytest.fixture
 def database(tmp_path):
     return tmp_path / "ledger.db"

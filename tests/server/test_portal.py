@@ -118,6 +118,12 @@ class App:
         raise ValueError("boom")
 
 
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    """Callers may run on either."""
+    return request.param
+
+
 @pytest.fixture
 def app():
     return App()

@@ -9,9 +9,10 @@ def main() -> None:
     """Run the command line; what the console script calls."""
     try:
         from .root import quatrain  # noqa: PLC0415  the extra may be missing
+
+        quatrain(prog_name="quatrain")
     except ModuleNotFoundError as exc:
         missing = (exc.name or "").partition(".")[0]
         if missing == "quatrain":
             raise
         sys.exit(f"Error: {missing} is not installed: pip install 'quatrain[server]'")
-    quatrain(prog_name="quatrain")

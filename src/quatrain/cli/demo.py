@@ -8,6 +8,7 @@ import secrets
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +17,11 @@ import attrs
 import click
 from rich.console import Console
 
+from quatrain import QuatrainError
 from quatrain.server.embedded import EmbeddedPlatform
-from quatrain.verity import Effect, VerityClient
+from quatrain.verity import Effect, EffectEvent, VerityClient
 
-from .demo_process import Worker
+from .demo_process import WentWrongError, Worker
 from .demo_provider import Provider, Receipt
 from .output import note, results, waiting
 from .tables import effects_table, events_table
@@ -81,69 +83,60 @@ class Story:
     def tell(self) -> None:
         """Run all of it. Raises ClickException for the first step that did not come out."""
         self.console.print(f"Refunding {self.order}, with three workers.\n")
-        self._first_worker_is_killed()
-        receipt = self._second_worker_finds_out()
-        self._third_worker_gets_the_answer(receipt)
-        self._show_the_ledger()
-        self.console.print(
-            f"\n[bold green]Exactly once.[/] Three attempts, one SIGKILL, one refund: "
-            f"{receipt['receipt']} of {receipt['amount']}."
-        )
-
-    def _first_worker_is_killed(self) -> None:
-        step = "Worker 1 pays, and is killed before it can tell the ledger"
-        with self._worker("worker-1", "--stall") as worker, waiting("Worker 1 is at it"):
-            said = worker.hear()
-            status = worker.kill()
-        self._check(step, "it paid", said, {"did": "acted"})
-        self._check(step, "SIGKILL ended it", status, -signal.SIGKILL)
-        self._check(step, "the provider's books say: refunds", len(self.provider.refunds()), 1)
-        self._check(step, "the ledger says", self._effect().status, "RUNNING")
-        self._passed(step)
-
-    def _second_worker_finds_out(self) -> Receipt:
-        step = "Worker 2 waits for that lease, sees the refund and does not pay again"
-        with self._worker("worker-2") as worker:
-            self._count_down(worker)
-            said = worker.result()
-        self._check(step, "it did", _deeds(said), ["observed", "returned"])
-        refunds = self.provider.refunds()
-        self._check(step, "the provider's books say: refunds", len(refunds), 1)
-        self._check(step, "it returned", said[-1]["receipt"], refunds[0])
-        effect = self._effect()
-        outcome = (effect.status, effect.source, effect.result)
-        self._check(step, "the ledger says", outcome, ("COMMITTED", "observed", refunds[0]))
-        self._passed(step)
-        return refunds[0]
-
-    def _third_worker_gets_the_answer(self, receipt: Receipt) -> None:
-        step = "Worker 3 gets the recorded answer, and neither pays nor looks"
-        with self._worker("worker-3") as worker, waiting("Worker 3 is at it"):
-            said = worker.result()
-        self._check(step, "it did", _deeds(said), ["returned"])
-        self._check(step, "it returned", said[-1]["receipt"], receipt)
-        self._check(step, "the provider's books say: refunds", len(self.provider.refunds()), 1)
-        self._passed(step)
-
-    def _show_the_ledger(self) -> None:
-        step = "The audit trail tells it the same way"
-        events = self.client.effects.events(self.key)
-        # an observation is reported on the side, and a slow machine may have renewed a lease
-        told = [e.type for e in events if e.type not in {"OBSERVE_HIT", "LEASE_RENEWED"}]
-        expected = ["LEASE_GRANTED", "LEASE_EXPIRED", "LEASE_GRANTED", "COMMITTED"]
-        self._check(step, "it says", told, expected)
-        self._passed(step)
+        with self._step("Worker 1 pays, and is killed before it can tell the ledger"):
+            self._kill_the_first_worker()
+        with self._step("Worker 2 waits for that lease, sees the refund and does not pay again"):
+            receipt = self._let_the_second_find_out()
+        with self._step("Worker 3 gets the recorded answer, and neither pays nor looks"):
+            self._ask_with_a_third(receipt)
+        with self._step("The audit trail tells the same"):
+            events = self._read_the_audit_trail()
         self.console.print()
         self.console.print(effects_table([self._effect()]))
         self.console.print(events_table(events))
+        self.console.print(
+            "\n[bold green]Exactly once.[/] Three attempts, one SIGKILL, one refund: "
+            f"{receipt['receipt']} of {receipt['amount']}."
+        )
 
-    def _count_down(self, worker: Worker) -> None:
+    def _kill_the_first_worker(self) -> None:
+        with self._worker("worker-1", "--stall") as worker, waiting("Worker 1 is at it"):
+            said = worker.hear()
+            status = worker.kill()
+        check("it said", said, {"did": "acted"})
+        check("it ended with status", status, -signal.SIGKILL)
+        check("refunds in the provider's books:", len(self.provider.refunds()), 1)
+        check("the ledger says", self._effect().status, "RUNNING")
+
+    def _let_the_second_find_out(self) -> Receipt:
         until = datetime.fromisoformat(self._effect().lease_expires_at or "")
-        with waiting("Worker 2 is waiting") as status:
+        with self._worker("worker-2") as worker, waiting("Worker 2 is waiting") as spinner:
             while not worker.ended(0.1):
                 left = (until - datetime.now(UTC)).total_seconds()
-                if left > 0:
-                    status.update(f"Worker 2 is waiting: the lease runs out in {left:.1f} s")
+                spinner.update(f"Worker 2 is waiting: {max(0.0, left):.1f} s until that lease ends")
+            said = worker.result()
+        refunds = self.provider.refunds()
+        check("it did", _deeds(said), ["observed", "returned"])
+        check("refunds in the provider's books:", len(refunds), 1)
+        check("it returned", said[-1].get("receipt"), refunds[0])
+        effect = self._effect()
+        outcome = (effect.status, effect.source, effect.result)
+        check("the ledger says", outcome, ("COMMITTED", "observed", refunds[0]))
+        return refunds[0]
+
+    def _ask_with_a_third(self, receipt: Receipt) -> None:
+        with self._worker("worker-3") as worker, waiting("Worker 3 is at it"):
+            said = worker.result()
+        check("it did", _deeds(said), ["returned"])
+        check("it returned", said[-1].get("receipt"), receipt)
+        check("refunds in the provider's books:", len(self.provider.refunds()), 1)
+
+    def _read_the_audit_trail(self) -> Sequence[EffectEvent]:
+        events = self.client.effects.events(self.key)
+        # an observation is reported on the side, and a slow machine may have renewed a lease
+        told = [e.type for e in events if e.type not in {"OBSERVE_HIT", "LEASE_RENEWED"}]
+        check("it says", told, ["LEASE_GRANTED", "LEASE_EXPIRED", "LEASE_GRANTED", "COMMITTED"])
+        return events
 
     def _effect(self) -> Effect:
         return self.client.effects.get(self.key)
@@ -152,15 +145,21 @@ class Story:
         command = [*WORKER, str(self.provider.books), self.order, "--agent", agent, *options]
         return Worker(command, {**os.environ, **self.env})
 
-    def _check(self, step: str, what: str, found: object, expected: object) -> None:
-        if found != expected:
-            raise click.ClickException(
-                f"the demo failed at: {step}. {what} {found!r}, and not {expected!r}"
-            )
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (WentWrongError, QuatrainError) as exc:
+            reason = f"The demo failed at: {name}. {exc}"
+            raise click.ClickException(printable(reason)) from exc
+        self.console.print(f"[green]ok[/]  {name}.")
 
-    def _passed(self, step: str) -> None:
-        self.console.print(f"[green]ok[/]  {step}.")
+
+def check(what: str, found: object, expected: object) -> None:
+    """Raises WentWrongError unless *found* is what was *expected*."""
+    if found != expected:
+        raise WentWrongError(f"{what} {found!r}, and not {expected!r}")
 
 
-def _deeds(said: list[dict[str, Any]]) -> list[Any]:
+def _deeds(said: Sequence[Mapping[str, Any]]) -> list[Any]:
     return [line.get("did") for line in said]

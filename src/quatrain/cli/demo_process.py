@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-import click
-
-from .text import printable
-
-__all__ = ["Worker"]
+__all__ = ["WentWrongError", "Worker"]
 
 PATIENCE: Final = 60.0
 """Seconds after which a worker that neither speaks nor ends counts as stuck."""
 
 
+class WentWrongError(Exception):
+    """A step of the demo did not come out."""
+
+
 class Worker:
     """A running worker, which says lines of JSON; it does not outlive its ``with`` block.
 
-    Raises ClickException for one that is stuck, or ends as it should not.
+    Raises WentWrongError for one that is stuck, or ends as it should not.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -40,12 +40,15 @@ class Worker:
             start_new_session=True,  # Ctrl-C is for the demo, which then ends its workers
         )
 
-    def hear(self) -> Any:
+    def hear(self) -> dict[str, Any]:
         """The next thing it says."""
         assert self._process.stdout is not None  # noqa: S101  a pipe, for the type checkers
         if not select.select([self._process.stdout], [], [], self._left())[0]:
             raise self._stuck()
-        return json.loads(self._process.stdout.readline() or "null")
+        line = self._process.stdout.readline()
+        if not line:
+            raise WentWrongError(f"a worker ended too early: {self._last_error()}")
+        return _understood(line)
 
     def ended(self, seconds: float) -> bool:
         """Whether it has ended, after *seconds* at most."""
@@ -57,15 +60,15 @@ class Worker:
             return False
         return True
 
-    def result(self) -> list[Any]:
+    def result(self) -> list[dict[str, Any]]:
         """Everything it said (that was not heard yet), once it has ended well."""
         try:
             said, _ = self._process.communicate(timeout=self._left())
         except subprocess.TimeoutExpired:
             raise self._stuck() from None
         if self._process.returncode != 0:
-            raise click.ClickException(f"a worker failed: {self._last_error()}")
-        return [json.loads(line) for line in said.splitlines()]
+            raise WentWrongError(f"a worker failed: {self._last_error()}")
+        return [_understood(line) for line in said.splitlines()]
 
     def kill(self) -> int:
         """SIGKILL; returns the exit status."""
@@ -75,13 +78,13 @@ class Worker:
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
-    def _stuck(self) -> click.ClickException:
-        return click.ClickException(f"a worker is stuck: {self._last_error()}")
+    def _stuck(self) -> WentWrongError:
+        return WentWrongError(f"a worker is stuck: {self._last_error()}")
 
     def _last_error(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read().splitlines()
-        return printable(lines[-1]) if lines else "it said nothing on standard error"
+        return lines[-1] if lines else "it said nothing on standard error"
 
     def __enter__(self) -> Self:
         return self
@@ -94,3 +97,13 @@ class Worker:
     ) -> None:
         with self._process, self._errors:
             self._process.kill()
+
+
+def _understood(line: str) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise WentWrongError(f"a worker said {line.strip()}")
+    return said

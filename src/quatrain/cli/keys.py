@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from quatrain.server.keys import ALL_SCOPES, Key, KeyRing, Mode
+from quatrain.server.settings import Settings
 from quatrain.server.store import SqliteStore
 
 from .options import database_option
@@ -34,7 +35,7 @@ def keys() -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=click.Choice(sorted(ALL_SCOPES)),
+    type=click.Choice(sorted(scope.value for scope in ALL_SCOPES)),
     multiple=True,
     help="What it may do; everything by default. Repeatable.",
 )
@@ -92,7 +93,7 @@ def revoke(database: Path, key_id: str) -> None:
 def _key_ring(database: Path, *, must_exist: bool = False) -> Iterator[KeyRing]:
     if must_exist and not database.exists():
         raise click.ClickException(f"there is no database {printable(str(database))}")
-    with SqliteStore(database) as store:
+    with SqliteStore(Settings(database=database).database) as store:
         yield KeyRing(store)
 
 

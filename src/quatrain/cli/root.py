@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "demo": "See an effect happen exactly once, though its worker is killed.",
     "effects": "Look at the effects of a ledger, export and reset them.",
     "keys": "Make, list and revoke the API keys of a database.",
-    "serve": "Serve the local platform on this machine.",
+    "serve": "Serve the local platform on this machine until Ctrl-C.",
 }
 
 

@@ -1,0 +1,63 @@
+"""``quatrain demo``: real workers, a real SIGKILL, and an honest verdict."""
+
+import json
+import sys
+
+import pytest
+
+from quatrain.cli import demo as demo_module
+
+
+def test_demo(cli, database):
+    """Every step comes out, and the ledger says so afterwards."""
+    result = cli("demo", "--database", database)
+    key = result.stderr.split()[5]
+    shown = json.loads(cli("effects", "show", key, "--database", database, "--json").stdout)
+
+    assert (0, 4) == (result.exit_code, result.stdout.count("ok  "))
+    assert "Exactly once. Three attempts, one SIGKILL, one refund: re_1" in result.stdout
+    assert ("COMMITTED", "observed", 2) == (
+        shown["effect"]["status"],
+        shown["effect"]["source"],
+        shown["effect"]["fenceToken"],
+    )
+
+
+BLIND = """
+from quatrain.cli import demo_worker
+demo_worker.Provider.find = lambda provider, order: None
+demo_worker.main()
+"""
+
+SPENDTHRIFT = """
+from quatrain.cli import demo_worker
+pay = demo_worker.Provider.refund
+def pay_twice(provider, order, amount):
+    pay(provider, order, amount)
+    return pay(provider, order, amount)
+demo_worker.Provider.refund = pay_twice
+demo_worker.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("worker", "step", "reason"),
+    [
+        ("", "", "a worker ended too early: it said nothing on standard error"),
+        ("raise SystemExit('no ledger')", "", "a worker ended too early: no ledger"),
+        ("print('hello')", "", "a worker said hello"),
+        ("print('{}', flush=True); input()", "Worker 1 pays", "it said {}, and not {'did': "),
+        (SPENDTHRIFT, "Worker 1 pays", "refunds in the provider's books: 2, and not 1"),
+        (BLIND, "Worker 2 waits", "it did ['observed', 'acted', 'returned'], and not ["),
+    ],
+    ids=["silent", "failing", "odd", "lying", "spendthrift", "blind"],
+)
+def test_a_step_that_does_not_come_out(cli, monkeypatch, worker, step, reason):
+    """The demo says which step failed, and ends with status 1 and no verdict."""
+    monkeypatch.setattr(demo_module, "WORKER", (sys.executable, "-c", worker))
+    result = cli("demo")
+
+    assert (1, 1) == (result.exit_code, result.stderr.count("\n"))
+    assert f"The demo failed at: {step}" in result.stderr
+    assert reason in result.stderr
+    assert "Exactly once" not in result.stdout

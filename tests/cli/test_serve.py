@@ -1,0 +1,111 @@
+"""``quatrain serve``: a real process, told to stop by real signals."""
+
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from quatrain.server.keys import KeyRing
+from quatrain.server.store import SqliteStore
+from quatrain.verity import VerityClient
+
+LONG = 60.0  # for what must happen, however slow the machine is
+QUATRAIN = [sys.executable, "-W", "error", "-m", "quatrain.cli"]
+
+
+class Serving:
+    """A served platform, and what it announced."""
+
+    def __init__(self, database):
+        self.process = subprocess.Popen(
+            [*QUATRAIN, "serve", "--port", "0", "--database", str(database)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said = [self.process.stdout.readline() for _ in range(4)]
+
+    @property
+    def base_url(self):
+        return self.said[1].strip().removeprefix("export VERITY_BASE_URL=")
+
+    def stop(self, number):
+        self.process.send_signal(number)
+        rest, errors = self.process.communicate(timeout=LONG)
+        return self.process.returncode, rest, errors
+
+
+@pytest.fixture
+def serving(database):
+    serving = Serving(database)
+    yield serving
+    serving.process.kill()
+    serving.process.communicate(timeout=LONG)
+
+
+def test_what_it_says_is_what_to_do(serving, database):
+    """The announced URL, and a key made the announced way, lead to the ledger."""
+    command = shlex.split(serving.said[2].partition("$(")[2].rstrip(")\n"))
+    key = subprocess.run(
+        [*QUATRAIN, *command[1:]], capture_output=True, text=True, timeout=LONG, check=True
+    ).stdout.strip()
+    with VerityClient(base_url=serving.base_url, api_key=key, namespace="shop") as client:
+        assert 1 == client.protect("k", act=lambda: 1)
+
+    assert f"Serving {database} on {serving.base_url.removesuffix('/v1')}\n" == serving.said[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(signal.SIGINT, (0, "Stopped.\n", "")), (signal.SIGTERM, (-signal.SIGTERM, "", ""))],
+)
+def test_stops_when_told(serving, number, expected):
+    """Ctrl-C is the way to end it, and no failure; SIGTERM ends it as it ends any program."""
+    assert expected == serving.stop(number)
+
+
+def test_what_was_answered_is_kept(serving, database):
+    """Stopped and started again, it knows what it knew."""
+    with SqliteStore(database) as store:
+        _, secret = KeyRing(store).create()
+    with VerityClient(base_url=serving.base_url, api_key=secret, namespace="shop") as client:
+        client.protect("k", act=lambda: "first")
+    serving.stop(signal.SIGINT)
+    again = Serving(database)
+    with VerityClient(base_url=again.base_url, api_key=secret, namespace="shop") as client:
+        result = client.protect("k", act=lambda: "second")
+    again.stop(signal.SIGINT)
+
+    assert "first" == result
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--host", "192.0.2.1"], "can be reached from other machines"),
+        (["--host", "192.0.2.1", "--allow-remote", "--port", "0"], "192.0.2.1:0 can't be"),
+        (["--host", "a b"], "host 'a b' is not an address to listen on"),
+        (["--database", "none/x.db", "--port", "0"], "none/x.db can't be used"),
+    ],
+)
+def test_mistakes(cli, args, message):
+    """What can't be served is one line."""
+    result = cli("serve", *args)
+
+    assert (1, "", 1) == (result.exit_code, result.stdout, result.stderr.count("\n"))
+    assert message in result.stderr
+
+
+def test_a_port_in_use(cli):
+    """A port that somebody else has is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = cli("serve", "--port", port)
+
+    assert (
+        f"Error: 127.0.0.1:{port} can't be listened on: Address already in use\n" == result.stderr
+    )
+    assert 1 == result.exit_code
