@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 from collections.abc import Collection
 from typing import Final
 
 from .asgi import REQUEST_ID, App, ClientGoneError, Message, Receive, Scope, Send, header, send_json
 from .problems import ProblemError, too_large
+from .randomness import token
 
 _log: Final = logging.getLogger("quatrain.server")
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]*)?")
@@ -29,7 +29,7 @@ class Outermost:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = f"req_{secrets.token_hex(10)}"
+        request_id = f"req_{token()}"
         scope[REQUEST_ID] = request_id
         started = False
 

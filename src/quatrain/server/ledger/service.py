@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from typing import Final, TypeVar
 
 import attrs
 
+from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore
 
 from . import operations, queries
@@ -73,7 +73,7 @@ class Ledger:
         input_json: str | None = None,
     ) -> tuple[Granted, str] | Cached:
         """A lease and its token, or what the effect was settled with; raises LeaseHeldError."""
-        lease_token = secrets.token_urlsafe(24)
+        lease_token = token()
         params = {
             "realm_id": effect.realm_id,
             "namespace": effect.namespace,
@@ -96,14 +96,16 @@ class Ledger:
         self, holder: Holder, *, result: str, source: str | None = None, run_id: str | None = None
     ) -> Settled:
         """Settle the effect for good; raises EffectNotFoundError or StaleFenceError."""
-        params = {**_of_holder(holder), "result": result, "source": source, "run_id": run_id}
+        params = _of_holder(holder)
+        params |= {"result": result, "source": source, "run_id": run_id}
         return _accepted(await self._store.write(operations.commit, params))
 
     async def fail(
         self, holder: Holder, *, error: str, source: str | None = None, run_id: str | None = None
     ) -> Settled:
         """Settle the effect until it is reset; raises EffectNotFoundError or StaleFenceError."""
-        params = {**_of_holder(holder), "error": error, "source": source, "run_id": run_id}
+        params = _of_holder(holder)
+        params |= {"error": error, "source": source, "run_id": run_id}
         return _accepted(await self._store.write(operations.fail, params))
 
     async def renew(self, holder: Holder, *, extension_ms: int | None = None) -> Renewed:

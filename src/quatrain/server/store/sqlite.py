@@ -99,7 +99,13 @@ class SqliteStore:
         self.close()
 
     def _start(self) -> tuple[GroupWriter, ReaderPool]:
-        writer = GroupWriter(self._file, self._gate, self.now_ms, max_batch=self._max_batch)
+        writer = GroupWriter(
+            self._file,
+            self._gate,
+            self.now_ms,
+            max_batch=self._max_batch,
+            max_waiting=self._max_waiting,
+        )
         readers = ReaderPool(self._file, self._gate, self._readers_wanted)
         self._writer, self._readers = writer, readers
         return writer, readers
@@ -162,10 +168,6 @@ class SqliteStore:
 
     def _submit(self, job: Job) -> None:
         writer = self._writer or self._resume()[0]
-        if writer.stuck:
-            raise StoreUnavailableError("the database is locked by another program")
-        if writer.waiting >= self._max_waiting:
-            raise StoreUnavailableError(f"{self._max_waiting:,} changes are waiting already")
         writer.submit(job)
 
     def _submit_read(

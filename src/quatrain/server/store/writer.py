@@ -29,7 +29,8 @@ Operation: TypeAlias = Callable[[sqlite3.Connection, int, Any], Any]
 """``operation(connection, now, argument)``: now is in milliseconds since 1970."""
 
 _STUCK: Final = 10.0
-"""Seconds. Twice SQLite's own patience with a locked database; a stopped process holds for ever."""
+"""Seconds a batch may take before new work is turned away: twice SQLite's own patience with a
+locked database. A stopped process holds the lock for ever."""
 
 _log: Final = logging.getLogger("quatrain.server.store")
 
@@ -50,12 +51,19 @@ class GroupWriter:
     """Owns the connection that writes. ``submit`` never blocks; ``close`` drains."""
 
     def __init__(
-        self, file: DatabaseFile, gate: Gate, now_ms: Callable[[], int], *, max_batch: int
+        self,
+        file: DatabaseFile,
+        gate: Gate,
+        now_ms: Callable[[], int],
+        *,
+        max_batch: int,
+        max_waiting: int,
     ) -> None:
         self._file = file
         self._gate = gate
         self._now_ms = now_ms
         self._max_batch = max_batch
+        self._max_waiting = max_waiting
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._lock = -1
@@ -69,14 +77,13 @@ class GroupWriter:
         """Operations that are queued."""
         return self._jobs.qsize()
 
-    @property
-    def stuck(self) -> bool:
-        """The batch under way takes so long that the next would wait in vain."""
-        began = self._began
-        return began is not None and time.monotonic() - began > _STUCK
-
     def submit(self, job: Job) -> None:
-        """Queue *job* for the next transaction."""
+        """Queue *job* for the next transaction, unless that would wait in vain."""
+        if self._jobs.qsize() >= self._max_waiting:
+            raise StoreUnavailableError(f"{self._max_waiting:,} changes are waiting already")
+        began = self._began
+        if began is not None and time.monotonic() - began > _STUCK:
+            raise StoreUnavailableError("the database is locked by another program")
         self._jobs.put(job)
         if self._ended:  # since the caller last looked: nobody else will see it
             self._refuse_waiting()
