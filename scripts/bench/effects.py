@@ -65,7 +65,7 @@ class Bench:
 
     def imports(self) -> list[Row]:
         """Time of imports."""
-        return footprint.imports(rounds=self.rounds)
+        return footprint.imports(self.directory, rounds=self.rounds)
 
 
 GROUPS: dict[str, Callable[[Bench], list[Row]]] = {

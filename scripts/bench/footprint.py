@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
 import tracemalloc
+from pathlib import Path
 from typing import Final
 
 from platform_process import Ledger
@@ -115,7 +117,7 @@ print(time.process_time() - began)
 """
 
 
-def imports(*, rounds: int) -> list[Row]:
+def imports(directory: Path, *, rounds: int) -> list[Row]:
     """Processor time of imports in new processes, against httpx's, as in a plain install."""
     statements = {
         "import quatrain": "import quatrain",
@@ -125,8 +127,8 @@ def imports(*, rounds: int) -> list[Row]:
     theirs: list[float] = []
     ours: dict[str, list[float]] = {name: [] for name in statements}
     for number in range(-1, rounds):  # the first compiles
-        took = _import("import httpx")
-        others = {name: _import(statement) for name, statement in statements.items()}
+        took = _import("import httpx", directory)
+        others = {name: _import(text, directory) for name, text in statements.items()}
         if number >= 0:
             theirs.append(took)
             for name, seconds in others.items():
@@ -149,10 +151,15 @@ def imports(*, rounds: int) -> list[Row]:
     return rows
 
 
-def _import(statement: str) -> float:
+def _import(statement: str, directory: Path) -> float:
     """Seconds."""
-    program = _IMPORT.format(statement=statement)
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(directory)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or the compiler would be measured
     ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _IMPORT.format(statement=statement)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(ran.stdout)
