@@ -85,10 +85,10 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def wheel(session: nox.Session) -> None:
     """The built wheel, away from the sources: it imports, it is complete, its demo runs."""
-    session.install("build", *_group("lint"))
-    out = session.create_tmp()
-    session.run("python", "-m", "build", "--outdir", out, silent=True)
-    (built,) = Path(out).glob("*.whl")
+    session.install("build")
+    out = Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "build", "--outdir", str(out), silent=True)
+    (built,) = out.glob("*.whl")
     session.install(f"quatrain[server] @ {built.as_uri()}")
     session.chdir(out)
     session.run("python", "-c", "import quatrain, quatrain.verity, quatrain.server, quatrain.cli")

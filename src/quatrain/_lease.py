@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from typing import Any, Protocol
 
 from ._runtime._core import Tenure
@@ -13,9 +14,11 @@ from .models.verity import LeaseGrantedResponse
 class LostEvent(Protocol):
     """Set once the lease is lost; a lease that is lost stays lost."""
 
+    @abstractmethod
     def is_set(self) -> bool:
         """Whether it is lost."""
 
+    @abstractmethod
     def wait(self) -> Any:
         """Return when it is lost; awaitable in the async client."""
 

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import math
 import threading
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
@@ -67,9 +68,11 @@ def Limiter(slots: int) -> anyio.Semaphore:  # noqa: N802 - a class in the other
 class Event(Protocol):
     """Something that happens once: ``is_set()``, ``await wait()``."""
 
+    @abstractmethod
     def is_set(self) -> bool:
         """Whether it has happened."""
 
+    @abstractmethod
     async def wait(self) -> None:
         """Return when it has."""
 
@@ -129,7 +132,7 @@ class Keeper(Tenure):
                 if inspect.iscoroutine(result):
                     result.close()  # it will never be awaited: no warning on top
                 raise
-            return await self._while_held(_itself, result)
+            return await self._while_held(_itself, cast("Awaitable[T]", result))
         return cast("T", result)
 
     async def _while_held(self, fn: Callable[..., Awaitable[T]], *args: Any) -> T:
@@ -163,7 +166,9 @@ class Keeper(Tenure):
 
     async def finish(self, fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
         """``finish`` in the block's own task group: it ends before the block does."""
-        return await _finish_in(self._group, fn, args, seconds)
+        outcome = _Outcome[T]()
+        await _finish_in(self._group, outcome, fn, args, seconds)
+        return outcome.get()
 
     def resume(self) -> None:
         """Let a cancellation that had to wait for a thread go on now."""
@@ -265,19 +270,23 @@ async def call(fn: Act[T], *args: Any) -> T:
 
 async def finish(fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
     """``fn(*args)``, begun and ended whatever cancels the caller: then for *seconds* more."""
+    outcome = _Outcome[T]()
     try:
         async with anyio.create_task_group() as group:
-            result = await _finish_in(group, fn, args, seconds)
+            await _finish_in(group, outcome, fn, args, seconds)
     except BaseExceptionGroup as group:
         raise _only(group) from None
-    return result
+    return outcome.get()
 
 
 async def _finish_in(
-    group: TaskGroup, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], seconds: float
-) -> T:
+    group: TaskGroup,
+    outcome: _Outcome[T],
+    fn: Callable[..., Awaitable[T]],
+    args: tuple[Any, ...],
+    seconds: float,
+) -> None:
     # in a child: a task group outlasts any number of task.cancel() of its host
-    outcome = _Outcome[T]()
     scope = anyio.CancelScope(shield=True)
     done = anyio.Event()
 
@@ -292,7 +301,6 @@ async def _finish_in(
     except anyio.get_cancelled_exc_class():
         scope.deadline = anyio.current_time() + seconds
         raise
-    return outcome.get()
 
 
 class LoopLocal(Generic[T]):

@@ -7,6 +7,7 @@ import inspect
 import os
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
@@ -76,9 +77,11 @@ def Limiter(slots: int) -> threading.Semaphore:  # noqa: N802 - like its twin
 class Event(Protocol):
     """Something that happens once: ``is_set()``, ``wait()``."""
 
+    @abstractmethod
     def is_set(self) -> bool:
         """Whether it has happened."""
 
+    @abstractmethod
     def wait(self) -> None:
         """Return when it has."""
 

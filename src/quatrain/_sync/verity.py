@@ -114,8 +114,10 @@ class VerityClient:
         self._renew_at_fraction = renew_at_fraction
         self._conflict_retry = conflict_retry or ConflictRetryConfig()
         self._log = logger or logging.getLogger("verity")
-        self._on_uncertain = _one_of("on_uncertain", on_uncertain, "act", "raise")
-        self._on_unavailable = _one_of("on_unavailable", on_unavailable, "block", "proceed")
+        self._on_uncertain: OnUncertain = _one_of("on_uncertain", on_uncertain, "act", "raise")
+        self._on_unavailable: OnUnavailable = _one_of(
+            "on_unavailable", on_unavailable, "block", "proceed"
+        )
 
     def protect(
         self,
