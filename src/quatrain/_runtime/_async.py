@@ -132,7 +132,7 @@ class Keeper(Tenure):
                 if inspect.iscoroutine(result):
                     result.close()  # it will never be awaited: no warning on top
                 raise
-            return await self._while_held(_itself, cast("Awaitable[T]", result))
+            return await self._while_held(lambda: cast("Awaitable[T]", result))
         return cast("T", result)
 
     async def _while_held(self, fn: Callable[..., Awaitable[T]], *args: Any) -> T:
@@ -420,10 +420,6 @@ class _Outcome(Generic[T]):
         if not self._results:
             raise TimeoutError
         return self._results[0]
-
-
-async def _itself(awaitable: Awaitable[T]) -> T:
-    return await awaitable
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
