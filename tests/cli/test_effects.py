@@ -127,6 +127,7 @@ def test_namespace_is_needed_when_there_are_several(run, ledger):
     """A key that two namespaces have is ambiguous until one is named."""
     ledger.protect("one", act=lambda: "shop's")
     ledger.protect("one", act=lambda: "farm's", namespace="farm")
+    ledger.protect("one more", act=lambda: 1, namespace="zoo")
     ambiguous = run("show", "one")
     named = run("show", "one", "--namespace", "farm", "--json")
     by_environment = run("show", "one", "--json", VERITY_NAMESPACE="shop")

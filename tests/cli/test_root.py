@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,7 @@ def test_printable():
 
 WITHOUT = """
 import sys
+from pathlib import Path
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
@@ -104,6 +106,28 @@ def test_a_broken_pipe_is_quiet(ledger, database):
     process.stderr.close()
 
     assert (b"", 1) == (errors, process.wait(LONG))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is full")
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["effects", "list", "--json"], ["effects", "list"], ["effects", "export"]],
+    ids=" ".join,
+)
+def test_a_full_disk(ledger, database, args):
+    """Output that can't be written is one line."""
+    ledger.protect("one", act=lambda: 1)
+    options = ["--database", str(database)] if args[0] == "effects" else []
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*QUATRAIN, *args, *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=LONG,
+            check=False,
+        )
+
+    assert (1, b"Error: No space left on device\n") == (done.returncode, done.stderr)
 
 
 def test_ctrl_c(database):

@@ -1,11 +1,13 @@
 """``quatrain serve``: a real process, told to stop by real signals."""
 
+import os
 import shlex
 import signal
 import socket
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from quatrain.server.keys import KeyRing
@@ -65,6 +67,30 @@ def test_what_it_says_is_what_to_do(serving, database):
 def test_stops_when_told(serving, number, expected):
     """Ctrl-C is the way to end it, and no failure; SIGTERM ends it as it ends any program."""
     assert expected == serving.stop(number)
+
+
+def test_serves_though_nobody_reads_what_it_says(database):
+    """A closed standard output is no reason to stop, or to complain."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [*QUATRAIN, "serve", "--port", str(port), "--database", str(database)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writer)
+    transport = httpx.HTTPTransport(retries=20)
+    with httpx.Client(transport=transport) as client:
+        answer = client.get(f"http://127.0.0.1:{port}/healthz")
+    process.send_signal(signal.SIGINT)
+
+    assert (200, (None, b""), 0) == (
+        answer.status_code,
+        process.communicate(timeout=LONG),
+        process.returncode,
+    )
 
 
 def test_what_was_answered_is_kept(serving, database):

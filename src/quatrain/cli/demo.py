@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from quatrain import QuatrainError
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.verity import Effect, EffectEvent, VerityClient
 
-from .demo_process import WentWrongError, Worker
+from .demo_process import WentWrongError, Worker, running
 from .demo_provider import Provider, Receipt
 from .output import note, results, waiting
 from .tables import effects_table, events_table
@@ -141,9 +142,9 @@ class Story:
     def _effect(self) -> Effect:
         return self.client.effects.get(self.key)
 
-    def _worker(self, agent: str, *options: str) -> Worker:
+    def _worker(self, agent: str, *options: str) -> AbstractContextManager[Worker]:
         command = [*WORKER, str(self.provider.books), self.order, "--agent", agent, *options]
-        return Worker(command, {**os.environ, **self.env})
+        return running(command, {**os.environ, **self.env})
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:

@@ -7,11 +7,11 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import IO, Any, Final, Self
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, Final
 
-__all__ = ["WentWrongError", "Worker"]
+__all__ = ["WentWrongError", "Worker", "running"]
 
 PATIENCE: Final = 60.0
 """Seconds after which a worker that neither speaks nor ends counts as stuck."""
@@ -21,24 +21,37 @@ class WentWrongError(Exception):
     """A step of the demo did not come out."""
 
 
-class Worker:
-    """A running worker, which says lines of JSON; it does not outlive its ``with`` block.
-
-    Raises WentWrongError for one that is stuck, or ends as it should not.
-    """
-
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed in __exit__
-        self._deadline = time.monotonic() + PATIENCE
-        self._process = subprocess.Popen(  # noqa: S603  this package's own worker
+@contextmanager
+def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Worker]:
+    """A worker for a ``with`` block, which it does not outlive."""
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(  # noqa: S603  this package's own worker
             command,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=errors,
             text=True,
             start_new_session=True,  # Ctrl-C is for the demo, which then ends its workers
-        )
+        ) as process,
+    ):
+        try:
+            yield Worker(process, errors)
+        finally:
+            process.kill()
+
+
+class Worker:
+    """A running worker, which says lines of JSON.
+
+    Raises WentWrongError for one that is stuck, or ends as it should not.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], errors: IO[str]) -> None:
+        self._process = process
+        self._errors = errors
+        self._deadline = time.monotonic() + PATIENCE
 
     def hear(self) -> dict[str, Any]:
         """The next thing it says."""
@@ -85,18 +98,6 @@ class Worker:
         self._errors.seek(0)
         lines = self._errors.read().splitlines()
         return lines[-1] if lines else "it said nothing on standard error"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with self._process, self._errors:
-            self._process.kill()
 
 
 def _understood(line: str) -> dict[str, Any]:

@@ -52,25 +52,14 @@ class Root(click.Group):
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Parse the root command's own options."""
-        with mistakes_in_one_line():
+        with failures_in_one_line():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         never_fail_to_print()
-        try:
-            with mistakes_in_one_line():
-                return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
-            raise click.exceptions.Exit(130) from None
-        except QuatrainError as exc:
-            raise click.ClickException(printable(str(exc))) from exc
-        except OSError as exc:
-            if exc.errno == errno.EPIPE:  # the reader has gone: click ends quietly
-                raise
-            where = f": {exc.filename}" if exc.filename else ""
-            raise click.ClickException(printable(f"{exc.strerror or exc}{where}")) from exc
+        with failures_in_one_line():
+            return super().invoke(ctx)
 
 
 class MistakeError(click.ClickException):
@@ -80,16 +69,26 @@ class MistakeError(click.ClickException):
 
 
 @contextmanager
-def mistakes_in_one_line() -> Iterator[None]:
-    """Tell what is wrong with the command line without repeating how it should be."""
+def failures_in_one_line() -> Iterator[None]:
+    """Turn what is expected to go wrong into what click shows as one line."""
     try:
         yield
-    except click.exceptions.NoArgsIsHelpError:  # which says nothing but how it should be
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted.", err=True)
+        raise click.exceptions.Exit(130) from None
+    except click.exceptions.NoArgsIsHelpError:  # which shows the help, and says nothing else
         raise
-    except click.UsageError as exc:
+    except click.UsageError as exc:  # by itself it would repeat how the command is used
         path = exc.ctx.command_path if exc.ctx is not None else "quatrain"
         message = f"{exc.format_message().rstrip('.')}. Try: {path} --help"
         raise MistakeError(printable(message)) from exc
+    except QuatrainError as exc:
+        raise click.ClickException(printable(str(exc))) from exc
+    except OSError as exc:
+        if exc.errno == errno.EPIPE:  # the reader has gone: click ends quietly
+            raise
+        where = f": {exc.filename}" if exc.filename else ""
+        raise click.ClickException(printable(f"{exc.strerror or exc}{where}")) from exc
 
 
 def never_fail_to_print() -> None:

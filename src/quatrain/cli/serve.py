@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -51,14 +54,27 @@ def serve(
         allowed_hosts=frozenset(allowed_host),
     )
 
+    name = printable(str(database))
+
     def announce(url: str) -> None:
-        name = printable(str(database))
-        click.echo(f"Serving {name} on {url}")
-        click.echo(f"  export VERITY_BASE_URL={url}/v1")
-        click.echo(f"  export VERITY_API_KEY=$(quatrain keys create --database '{name}')")
-        click.echo("Ctrl-C stops it.")
+        greeting = (
+            f"Serving {name} on {url}\n"
+            f"  export VERITY_BASE_URL={url}/v1\n"
+            f"  export VERITY_API_KEY=$(quatrain keys create --database {shlex.quote(name)})\n"
+            "Ctrl-C stops it."
+        )
+        try:
+            click.echo(greeting)
+        except OSError:  # nobody reads it any more, which is no reason not to serve
+            discard_output()
 
     try:
         run(settings, on_ready=announce)
     except KeyboardInterrupt:  # the way to stop it: no failure
         click.echo("Stopped.")
+
+
+def discard_output() -> None:
+    """Send standard output nowhere, with what is waiting to be written to it."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  a device
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
