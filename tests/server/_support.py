@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -53,6 +56,22 @@ async def trail(ledger: Ledger, effect: EffectId) -> list[tuple[str, int]]:
     """The audit trail as (type, fence token)."""
     page = await ledger.events(effect, limit=200)
     return [(event.type.value, event.fence_token) for event in page.items]
+
+
+def sqlite_lock_is_held(database: Path) -> bool:
+    """Whether any other process than a new one has the database in use, as SQLite sees it.
+
+    The bytes are those by which SQLite tells ("SHARED_FIRST" in its os_unix.c). While nobody holds
+    them, a process that closes the database believes itself the last and removes its log.
+    """
+    attempt = (
+        "import fcntl, sys; file = open(sys.argv[1], 'r+b'); "
+        "fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)"
+    )
+    command = [sys.executable, "-c", attempt, str(database)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.stderr == "" or "BlockingIOError" in process.stderr
+    return process.returncode != 0
 
 
 class Client:

@@ -182,7 +182,12 @@ async def test_tenants_and_modes_see_nothing_of_each_other(client: Client) -> No
         _, secret = client.keys.create(**options)
         other = Client(client.http, secret, client.keys)
         assert (await other.get("/effects")).json()["items"] == []
-        assert (await other.post("/effects/ns/commit", **held)).status_code == 404
+        for verb in ("commit", "renew"):
+            assert (await other.post(f"/effects/ns/{verb}", **held)).status_code == 404
+        for verb in ("effect", "events"):
+            assert (await other.get(f"/effects/ns/{verb}", effectKey="k")).status_code == 404
+        reset = await other.post("/effects/ns/reset", effectKey="k", reason="r")
+        assert reset.status_code == 404
         granted = await other.post("/effects/ns/lease", effectKey="k")
         assert granted.json()["status"] == "granted"
 

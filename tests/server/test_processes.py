@@ -13,7 +13,7 @@ import pytest
 from quatrain.server.ledger import Cached, EffectId, Ledger, Status
 from quatrain.server.store import SqliteStore
 
-from ._support import make_realm, trail
+from ._support import make_realm, sqlite_lock_is_held, trail
 
 _AGENT = """
 import asyncio, json, sys
@@ -95,6 +95,27 @@ store.close()
 print(json.dumps([codes, errors]))
 """
 
+_LEFT_BEHIND = """
+import os, sys
+from quatrain.server.store import SqliteStore
+
+def write(connection, now, _):
+    connection.execute("UPDATE heartbeat SET at = ?", (now,))
+
+store = SqliteStore(sys.argv[1])
+store.open()
+store.write_blocking(write, None)
+if os.fork() == 0:
+    store.write_blocking(write, None)
+    print("written", flush=True)
+    sys.stdin.readline()
+    store.close()
+    os._exit(0)
+store.close()
+print("closed", flush=True)
+os.wait()
+"""
+
 _KILLED = """
 import asyncio, os, signal, sys
 from quatrain.server.ledger import EffectId, Ledger
@@ -171,6 +192,17 @@ async def test_a_store_survives_forks_in_parent_and_child(prepared: Path) -> Non
             None,
         )
         assert checked == "ok"
+
+
+def test_a_forked_child_locks_the_database_for_itself(prepared: Path) -> None:
+    """Not through connections of its parent, which take their locks along when they close."""
+    process = start(_LEFT_BEHIND, str(prepared))
+    assert process.stdout is not None
+    assert {process.stdout.readline() for _ in range(2)} == {"written\n", "closed\n"}
+    held = sqlite_lock_is_held(prepared)
+    process.communicate("\n", timeout=60)
+    assert held
+    assert process.returncode == 0
 
 
 async def test_what_was_answered_survives_a_kill(prepared: Path) -> None:

@@ -17,7 +17,7 @@ from quatrain.errors import ConfigError
 from quatrain.server.store import SqliteStore, StoreUnavailableError
 from quatrain.server.store.files import DatabaseFile
 
-from ._support import START
+from ._support import START, sqlite_lock_is_held
 
 Connection = sqlite3.Connection
 
@@ -237,12 +237,13 @@ async def test_too_many_waiting_are_turned_away(database: Path) -> None:
     """The queue has a bound."""
     with SqliteStore(database, max_waiting=2) as store:
         blocker = Blocker(store)
-        waiting = [asyncio.create_task(store.write(beat, number)) for number in (1, 2)]
+        waiting = [asyncio.create_task(store.write(beat, number)) for number in (1, 2, 3)]
         await queued(store, 2)
-        with pytest.raises(StoreUnavailableError, match="2 changes are waiting"):
-            await store.write(beat, 3)
         blocker.release.set()
-        assert await asyncio.gather(*waiting) == [0, 1]
+        first, second, third = await asyncio.gather(*waiting, return_exceptions=True)
+        assert (first, second) == (0, 1)
+        assert isinstance(third, StoreUnavailableError)
+        assert str(third) == "2 changes are waiting already"
 
 
 async def test_a_stuck_database_turns_new_work_away(
@@ -251,9 +252,11 @@ async def test_a_stuck_database_turns_new_work_away(
     """A stopped process may hold the lock for ever; requests should not pile up behind it."""
     blocker = Blocker(store)
     monkeypatch.setattr("quatrain.server.store.writer._STUCK", -1.0)
-    with pytest.raises(StoreUnavailableError, match="locked"):
-        await store.write(beat, 1)
+    task = asyncio.create_task(store.write(beat, 1))
+    await asyncio.sleep(0)
     blocker.release.set()
+    with pytest.raises(StoreUnavailableError, match="locked"):
+        await task
 
 
 # -- opening and closing --------------------------------------------------------------------------
@@ -308,6 +311,26 @@ def test_the_database_is_its_owners(store: SqliteStore, database: Path) -> None:
     store.write_blocking(beat, 1)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in database.parent.iterdir()}
     assert modes == {0o600}
+
+
+def test_a_connection_never_makes_a_database(store: SqliteStore, database: Path) -> None:
+    """Only opening the store does: what is missing then has been taken away."""
+    file = DatabaseFile(database)
+    database.rename(database.with_name("moved"))
+    with pytest.raises(sqlite3.OperationalError):
+        file.connect()
+    assert not database.exists()
+
+
+def test_stores_of_one_process_leave_each_other_their_locks(
+    store: SqliteStore, database: Path
+) -> None:
+    """Closing any descriptor of a file drops all of a process's locks on it: none is opened."""
+    store.write_blocking(beat, 1)
+    with SqliteStore(database) as other:
+        assert other.write_blocking(beat, 2) == 1
+        assert sqlite_lock_is_held(database)
+    assert sqlite_lock_is_held(database)
 
 
 def test_every_answer_is_on_the_disk(database: Path) -> None:

@@ -14,13 +14,12 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
+from quatrain._wire import MAX_PAYLOAD, camel
+
 from . import jsontext
 from .problems import validation_failed
 
 T = TypeVar("T")
-
-MAX_PAYLOAD: Final = 65_536
-"""Bytes of JSON in an effect's input, result or error (contracts, Verity, "Endpoints")."""
 
 KINDS: Final[dict[type, str]] = {
     dict: "an object",
@@ -38,12 +37,6 @@ class JsonText(str):
     """A body's field that may be any JSON, kept as text. At most 64 KiB, else ValueError."""
 
     __slots__ = ()
-
-
-def camel(name: str) -> str:
-    """``lease_duration_ms`` → ``leaseDurationMs``."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
 
 
 class Shape(Generic[T]):
