@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 import httpcore
+from httpcore import AnyIOBackend
 
 from .._http import KEEPALIVE_EXPIRY, Answer, Origin
 from .._runtime._async import Clock, Limiter, finish
@@ -110,7 +111,7 @@ def _is_over(lane: Lane) -> bool:
     )
 
 
-class AsyncOneWriteBackend(httpcore.AnyIOBackend):
+class AsyncOneWriteBackend(AnyIOBackend):
     """Has a request's head and body leave in one packet: a system call and a loop turn less."""
 
     async def connect_tcp(

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 import httpcore
+from httpcore import SyncBackend
 
 from .._http import KEEPALIVE_EXPIRY, Answer, Origin
 from .._runtime._sync import Clock, Limiter, finish
@@ -109,7 +110,7 @@ def _is_over(lane: Lane) -> bool:
     return isinstance(lane, httpcore.HTTPConnection) and (lane.is_closed() or lane.has_expired())
 
 
-class OneWriteBackend(httpcore.SyncBackend):
+class OneWriteBackend(SyncBackend):
     """Has a request's head and body leave in one packet: a system call and a loop turn less."""
 
     def connect_tcp(
