@@ -117,35 +117,41 @@ print(time.process_time() - began)
 """
 
 
+_ALONE: Final = "import httpx"
+_WITH_CLIENT: Final = "import httpx; httpx.AsyncClient(verify=False)"  # ours loads no certificates
+_OUR_CLIENT: Final = """
+from quatrain.verity import AsyncVerityClient as Client
+Client(base_url="http://127.0.0.1:9/v1", api_key="none")
+"""
+_PAIRS: Final = (
+    ("import quatrain", "import quatrain", "import httpx", _ALONE, Aim(at_most=1.25)),
+    ("AsyncClient", "from quatrain import AsyncClient", "import httpx", _ALONE, Aim(at_most=1.25)),
+    ("quatrain.verity", "import quatrain.verity", "import httpx", _ALONE, Aim(at_most=1.25)),
+    ("and a first client", _OUR_CLIENT, "httpx and a first client", _WITH_CLIENT, None),
+)
+
+
 def imports(directory: Path, *, rounds: int) -> list[Row]:
     """Processor time of imports in new processes, against httpx's, as in a plain install."""
-    statements = {
-        "import quatrain": "import quatrain",
-        "AsyncClient": "from quatrain import AsyncClient",
-        "quatrain.verity": "import quatrain.verity",
-    }
-    theirs: list[float] = []
-    ours: dict[str, list[float]] = {name: [] for name in statements}
-    for number in range(-1, rounds):  # the first compiles
-        took = _import("import httpx", directory)
-        others = {name: _import(text, directory) for name, text in statements.items()}
-        if number >= 0:
-            theirs.append(took)
-            for name, seconds in others.items():
-                ours[name].append(seconds)
     rows = []
-    for name, measured in ours.items():
-        mine, httpx, ratio = paired(measured, theirs)
+    for what, statement, against, other, aim in _PAIRS:
+        ours, theirs = [], []
+        for number in range(-1, rounds):  # the first compiles
+            pair = _import(statement, directory), _import(other, directory)
+            if number >= 0:
+                ours.append(pair[0] * 1000)
+                theirs.append(pair[1] * 1000)
+        mine, httpx, ratio = paired(ours, theirs)
         rows.append(
             Row(
                 group="import",
-                what=name,
+                what=what,
                 unit="ms",
-                ours=None if mine is None else mine * 1000,
-                against="import httpx",
-                theirs=None if httpx is None else httpx * 1000,
+                ours=mine,
+                against=against,
+                theirs=httpx,
                 ratio=ratio,
-                aim=Aim(at_most=1.25),
+                aim=aim,
             )
         )
     return rows

@@ -12,7 +12,7 @@ import ssl
 import traceback
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
@@ -272,9 +272,3 @@ def forget_locals(exc: BaseException, *, until: BaseException | None) -> None:
         seen.add(id(current))
         traceback.clear_frames(current.__traceback__)
         pending += [current.__cause__, current.__context__]
-
-
-def refuse_json_constant(name: str) -> NoReturn:
-    """``parse_constant`` of strict JSON: NaN and Infinity are not JSON."""
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)

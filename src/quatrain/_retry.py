@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import math
 from datetime import UTC
 from typing import Literal
@@ -77,8 +76,10 @@ def parse_retry_after(value: str | None, wall_now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow, and seldom wanted
+
         try:
-            date = email.utils.parsedate_to_datetime(value)
+            date = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
         # "-0000" gives no zone; HTTP dates are UTC, whatever this machine's zone is

@@ -84,10 +84,13 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_the_clients_load_when_they_are_asked_for() -> None:
-    """Whoever only wants an exception need not wait for httpx."""
+    """Whoever only wants an exception need not wait for them, nor anybody for unused HTTP."""
     code = (
-        "import sys, quatrain; assert 'httpx' not in sys.modules, 'eager';"
-        "quatrain.AsyncClient, quatrain.Client; assert 'httpx' in sys.modules;"
+        "import sys, quatrain; assert 'quatrain._async' not in sys.modules, 'eager';"
+        "quatrain.AsyncClient, quatrain.Client; assert 'quatrain._async' in sys.modules;"
+        "import quatrain.verity; assert not {'httpx', 'httpcore', 'cattrs'} & set(sys.modules);"
+        "quatrain.verity.VerityClient(base_url='http://127.0.0.1:9', api_key='k');"
+        "assert 'httpx' in sys.modules;"
         "assert dir(quatrain) == quatrain.__all__"
     )
     done = subprocess.run(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quatrain._wire import WireError, camel, dumps, loads, payload_size, structure, to_wire
+from quatrain._structure import WireError, structure
+from quatrain._wire import camel, dumps, loads, payload_size, to_wire
 from quatrain.models import verity as models
 from quatrain.models.verity import (
     CommitRequestBody,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors.verity import VerityConfigError, VerityValidationError
 from ..models.verity import Effect, EffectEvent, EffectPage
-from .ledger import AsyncLedger
+
+if TYPE_CHECKING:
+    from .ledger import AsyncLedger
 
 PAGE_SIZE = 100
 """Items asked for at once while walking."""

@@ -16,9 +16,10 @@ from contextlib import suppress
 from typing import Any
 
 import httpcore
+from httpcore import AnyIOBackend
 
 from .._http import KEEPALIVE_EXPIRY, Answer, Origin
-from .._runtime._async import Clock, Limiter, NetworkBackend, finish
+from .._runtime._async import Clock, Limiter, finish
 
 Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 
@@ -110,7 +111,7 @@ def _is_over(lane: Lane) -> bool:
     )
 
 
-class AsyncOneWriteBackend(NetworkBackend):
+class AsyncOneWriteBackend(AnyIOBackend):
     """Has a request's head and body leave in one packet: a system call and a loop turn less."""
 
     async def connect_tcp(

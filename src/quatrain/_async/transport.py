@@ -23,8 +23,9 @@ from .. import _http, _retry
 from .._http import Answer, NoAnswer, Outgoing
 from .._runtime._async import Clock, LoopLocal
 from .._secret import Secret
+from .._structure import WireError, structure
 from .._telemetry import span
-from .._wire import WireError, dumps, loads, structure, to_wire
+from .._wire import dumps, loads, to_wire
 from ..errors import Attempt, QuatrainError
 from ..errors._family import SNIPPET, Family
 from .lanes import AsyncLanes, make_lane

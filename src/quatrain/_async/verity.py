@@ -8,9 +8,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
-
-import httpx
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
 from .._lease import EffectContext
 from .._options import EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
@@ -32,10 +30,11 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import AsyncEffects, require_namespace
-from .ledger import AsyncLedger
 from .protect import AsyncRun, Plan, check_payload
-from .transport import AsyncTransport
 from .workflows import AsyncWorkflowContext
+
+if TYPE_CHECKING:
+    import httpx
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,6 +93,10 @@ class AsyncVerityClient:
             if not value:
                 msg = f"{name.removeprefix('VERITY_').lower()} is missing: pass it, or set {name}"
                 raise VerityConfigError(msg)
+        # the HTTP stack comes with the first client: who imports the package need not wait for it
+        from .ledger import AsyncLedger  # noqa: PLC0415
+        from .transport import AsyncTransport  # noqa: PLC0415
+
         transport = AsyncTransport(
             base_url,
             api_key,

@@ -16,7 +16,6 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup
-from httpcore import AnyIOBackend as NetworkBackend
 
 from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now
 
@@ -32,7 +31,6 @@ __all__ = [
     "Keeper",
     "Limiter",
     "LoopLocal",
-    "NetworkBackend",
     "background",
     "call",
     "finish",

@@ -13,8 +13,6 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
-from httpcore import SyncBackend as NetworkBackend
-
 from ._core import Lost, Tenure, steady_now
 from ._timer import call_later
 
@@ -30,7 +28,6 @@ __all__ = [
     "Keeper",
     "Limiter",
     "LoopLocal",
-    "NetworkBackend",
     "background",
     "call",
     "finish",

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors.verity import VerityConfigError, VerityValidationError
 from ..models.verity import Effect, EffectEvent, EffectPage
-from .ledger import Ledger
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 PAGE_SIZE = 100
 """Items asked for at once while walking."""

@@ -17,9 +17,10 @@ from contextlib import suppress
 from typing import Any
 
 import httpcore
+from httpcore import SyncBackend
 
 from .._http import KEEPALIVE_EXPIRY, Answer, Origin
-from .._runtime._sync import Clock, Limiter, NetworkBackend, finish
+from .._runtime._sync import Clock, Limiter, finish
 
 Lane = httpcore.HTTPConnection | httpcore.ConnectionPool
 
@@ -109,7 +110,7 @@ def _is_over(lane: Lane) -> bool:
     return isinstance(lane, httpcore.HTTPConnection) and (lane.is_closed() or lane.has_expired())
 
 
-class OneWriteBackend(NetworkBackend):
+class OneWriteBackend(SyncBackend):
     """Has a request's head and body leave in one packet: a system call and a loop turn less."""
 
     def connect_tcp(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -51,8 +51,10 @@ from ..models.verity import (
     ReportObserveBody,
     Source,
 )
-from .ledger import Ledger
 from .renewal import keep_renewed, let_expire
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 REPORT_LINGER = 2.0
 """Seconds the end of an effect waits for its report of ``observe``, which is audit only."""

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from .._runtime._core import EXPIRED, Lost
 from .._runtime._sync import Keeper
 from .._schedule import RenewalSchedule
 from ..errors.verity import VerityApiError, VerityError
 from ..models.verity import LeaseGrantedResponse, RenewRequestBody
-from .ledger import Ledger
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 GONE = frozenset({403, 404, 409, 410})
 """Statuses of a renewal that mean the lease is not ours any more."""

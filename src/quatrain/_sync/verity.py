@@ -9,9 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, Unpack
-
-import httpx
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpack
 
 from .._options import EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._retry import RetryPolicy
@@ -32,10 +30,11 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import Effects, require_namespace
-from .ledger import Ledger
 from .protect import Plan, Run, check_payload
-from .transport import Transport
 from .workflows import WorkflowContext
+
+if TYPE_CHECKING:
+    import httpx
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,6 +93,10 @@ class VerityClient:
             if not value:
                 msg = f"{name.removeprefix('VERITY_').lower()} is missing: pass it, or set {name}"
                 raise VerityConfigError(msg)
+        # the HTTP stack comes with the first client: who imports the package need not wait for it
+        from .ledger import Ledger  # noqa: PLC0415
+        from .transport import Transport  # noqa: PLC0415
+
         transport = Transport(
             base_url,
             api_key,
