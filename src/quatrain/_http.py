@@ -167,7 +167,7 @@ class Outgoing:
         """For a caller's httpx client."""
         return httpx.Request(
             self.method,
-            self.origin.base_url.removesuffix(self.origin.prefix) + self.target,
+            httpx.URL(self.origin.base_url).copy_with(raw_path=self.target.encode()),
             headers=self.headers,
             content=self.content,
             extensions=self._extensions(),

@@ -31,6 +31,7 @@ def parse(base_url, *, allow_insecure: bool = False) -> Origin:
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1/effects"),
         ("http://localhost:8000/v1", "http://localhost:8000/v1/effects"),
         ("http://app.localhost/v1", "http://app.localhost/v1/effects"),
+        ("https://api.example/vé", "https://api.example/v%C3%A9/effects"),
     ],
 )
 def test_paths_go_below_the_base(base_url: str, expected: str) -> None:
@@ -119,6 +120,8 @@ def test_a_segment_stays_one_segment(segment: str, encoded: str) -> None:
     target = origin.target(("effects", segment, "lease"), {})
     assert target == f"/v1/effects/{encoded}/lease"
     request = Outgoing(origin, "GET", target, [], None, 1.0)
+    assert request.for_client().url.raw_path == request.for_lane().url.target == target.encode()
+    request = Outgoing(origin, "GET", target, [], None, 1.0)
     assert request.for_lane().url.target == target.encode()
     assert request.for_client().url.raw_path == target.encode()
 
@@ -206,3 +209,11 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
 def test_what_surely_was_not_sent(exc: Exception, expected: bool) -> None:
     """Only what fails before the connection stands."""
     assert NoAnswer.of(exc).sent is not expected
+
+
+def test_a_target_that_no_server_takes_is_refused() -> None:
+    """Rather than a fault of whatever stands in the way."""
+    origin = parse("https://api.example")
+    assert len(origin.target(("effects",), {"key": "k" * 50_000})) == 50_013
+    with pytest.raises(ValueError, match="64 KiB"):
+        origin.target(("effects",), {"key": "k" * 65_536})
