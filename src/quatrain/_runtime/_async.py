@@ -153,6 +153,8 @@ class Keeper(Tenure):
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(anyio.to_thread.run_sync, outcome.by, fn, *args)
+            # trio's groups wait for the thread, and then forget that they were cancelled
+            await anyio.lowlevel.checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class() as exc:
             if not outcome:
                 raise
@@ -163,7 +165,7 @@ class Keeper(Tenure):
 
     async def finish(self, fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
         """``finish`` in the block's own task group: it ends before the block does."""
-        return await _finish_in(self._group, fn, args, seconds)
+        return (await _finish_in(self._group, fn, args, seconds)).get()
 
     def resume(self) -> None:
         """Let a cancellation that had to wait for a thread go on now."""
@@ -267,15 +269,15 @@ async def finish(fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5
     """``fn(*args)``, begun and ended whatever cancels the caller: then for *seconds* more."""
     try:
         async with anyio.create_task_group() as group:
-            result = await _finish_in(group, fn, args, seconds)
+            outcome = await _finish_in(group, fn, args, seconds)
     except BaseExceptionGroup as group:
         raise _only(group) from None
-    return result
+    return outcome.get()  # out here, where no group wraps it
 
 
 async def _finish_in(
     group: TaskGroup, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], seconds: float
-) -> T:
+) -> _Outcome[T]:
     # in a child: a task group outlasts any number of task.cancel() of its host
     outcome = _Outcome[T]()
     scope = anyio.CancelScope(shield=True)
@@ -292,7 +294,7 @@ async def _finish_in(
     except anyio.get_cancelled_exc_class():
         scope.deadline = anyio.current_time() + seconds
         raise
-    return outcome.get()
+    return outcome
 
 
 class LoopLocal(Generic[T]):
