@@ -58,7 +58,7 @@ class Blocker:
 
 async def queued(store: SqliteStore, number: int) -> None:
     """Wait until so many changes are queued."""
-    while store.waiting < number:  # noqa: ASYNC110 - the store has no event for it
+    while store.waiting < number:
         await asyncio.sleep(0)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import inspect
+import logging
 import math
 import threading
 from abc import abstractmethod
@@ -21,6 +23,7 @@ from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_log = logging.getLogger("quatrain.runtime")
 
 __all__ = [
     "SYSTEM_CLOCK",
@@ -154,6 +157,8 @@ class Keeper(Tenure):
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(anyio.to_thread.run_sync, outcome.by, fn, *args)
+            # trio's groups wait for the thread, and then forget that they were cancelled
+            await anyio.lowlevel.checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class() as exc:
             if not outcome:
                 raise
@@ -340,13 +345,14 @@ class LoopLocal(Generic[T]):
         finally:
             with self._lock:
                 self._values.pop(loop, None)
-            await self._close(value)
+            await finish(self._close, value)  # all of it: trio ends generators in a cancelled scope
 
     async def aclose(self) -> None:
         """Close the running loop's value now, and other loops' on those loops."""
         own = anyio.lowlevel.current_token().native_token
         with self._lock:
             values = list(self._values.items())
+            self._values.clear()  # a generator that is being closed can't be closed again
         for loop, (_, guard) in values:
             if loop is own:
                 await guard.aclose()
@@ -373,15 +379,23 @@ def _close_on(loop: Any, guard: AsyncGenerator[None]) -> None:
         if hasattr(loop, "run_sync_soon"):
             import trio  # noqa: PLC0415 - only there when it is the one that runs
 
-            loop.run_sync_soon(trio.lowlevel.spawn_system_task, guard.aclose)
+            loop.run_sync_soon(trio.lowlevel.spawn_system_task, _close_quietly, guard)
         else:
-            loop.call_soon_threadsafe(_close_in_task, loop, guard)
+            # in a context of its own: this one may say that it is trio's
+            loop.call_soon_threadsafe(_close_in_task, loop, guard, context=contextvars.Context())
 
 
 def _close_in_task(loop: Any, guard: AsyncGenerator[None]) -> None:
-    task = loop.create_task(guard.aclose())
+    task = loop.create_task(_close_quietly(guard))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
+
+
+async def _close_quietly(guard: AsyncGenerator[None]) -> None:
+    try:
+        await guard.aclose()
+    except Exception:  # noqa: BLE001 - nobody waits for it, and trio itself would break down
+        _log.debug("connections of another loop were not closed well", exc_info=True)
 
 
 class _Outcome(Generic[T]):

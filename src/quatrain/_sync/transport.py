@@ -136,19 +136,21 @@ class Transport:
         began = self.clock.now()
         with span("quatrain.attempt", attempt=number):
             handled = sys.exception()
+            answer: Answer | NoAnswer
             try:
                 answer = self._exchange(request, call.lane)
             except _http.FAILURES as exc:
                 _http.forget_locals(exc, until=handled)
-                return NoAnswer.of(exc)
+                answer = NoAnswer.of(exc)
             except BaseException as exc:
                 _http.forget_locals(exc, until=handled)
                 raise
         if _log.isEnabledFor(logging.DEBUG):
             took = (self.clock.now() - began) * 1000
-            line = "%s %s%s: %d in %.1f ms, attempt %d"
-            host = request.origin.host.decode()
-            _log.debug(line, call.method, host, request.target, answer.status, took, number)
+            line = "%s %s%s: %s in %.1f ms, attempt %d"
+            host, came = request.origin.host.decode(), _summary(number, answer, None)
+            outcome = came.error or came.status_code
+            _log.debug(line, call.method, host, request.target, outcome, took, number)
         return answer
 
     def _exchange(self, request: Outgoing, lane: Lane) -> Answer:

@@ -288,7 +288,9 @@ class VerityClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._ledger.transport.origin.base_url}>"
+        ledger = getattr(self, "_ledger", None)  # a traceback with locals may show a half-made one
+        where = ledger.transport.origin.base_url if ledger is not None else "(not made)"
+        return f"<{type(self).__name__} {where}>"
 
     def __del__(self) -> None:
         if (ledger := getattr(self, "_ledger", None)) is not None:
