@@ -25,5 +25,5 @@ def import_for(what: str, module: str, package: str) -> ModuleType:
     """The *module* of a *package* from PyPI; without it there is no *what*."""
     try:
         return importlib.import_module(module)
-    except ImportError:
+    except ModuleNotFoundError:
         missing(what, f"the package {package} is not installed")
