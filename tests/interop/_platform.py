@@ -1,0 +1,140 @@
+"""The local platform behind a real socket, on a clock that the test moves, with a recorder."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import json
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from quatrain.server import Settings, create_app
+from quatrain.server.asgi import App, Message, Receive, Scope, Send
+from quatrain.server.endpoint import read_body
+from quatrain.server.serve import Server, bind, url_of
+
+from ..server._support import ServerClock
+
+PATIENCE = 10.0
+"""Seconds until a request that should come is taken for one that never does."""
+
+
+@attrs.frozen
+class Recorded:
+    """A request as it came over the wire."""
+
+    method: str
+    target: str
+    """The path as it was sent, percent signs and all."""
+    body: dict[str, Any]
+    authorization: str
+    content_type: str
+
+    @property
+    def verb(self) -> str:
+        """What it asks the ledger for."""
+        return self.target.rpartition("/")[2]
+
+
+@attrs.frozen
+class Fault:
+    """An answer in the ledger's place."""
+
+    status: int
+    body: bytes = b'{"code": "a_fault", "message": "a fault", "requestId": "req_fault"}'
+    content_type: str = "application/json"
+    done: bool = False
+    """The request is carried out all the same; only its answer is this one."""
+
+
+class Recorder:
+    """Writes every request down before the platform gets it; ``faults`` are per verb, in order."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._change = threading.Condition()
+        self.requests: list[Recorded] = []
+        self.faults: dict[str, collections.deque[Fault]] = collections.defaultdict(
+            collections.deque
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Record, then hand over."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        content = await read_body(receive)
+        headers = dict(scope["headers"])
+        request = Recorded(
+            method=scope["method"],
+            target=scope["raw_path"].decode("ascii"),
+            body=json.loads(content) if content else {},
+            authorization=headers.get(b"authorization", b"").decode(),
+            content_type=headers.get(b"content-type", b"").decode(),
+        )
+        with self._change:
+            self.requests.append(request)
+            self._change.notify_all()
+        fault = self.faults[request.verb].popleft() if self.faults[request.verb] else None
+        if fault is None or fault.done:
+            await self._app(scope, _body_again(content), _nowhere if fault else send)
+        if fault is not None:
+            start = {"type": "http.response.start", "status": fault.status}
+            kind = (b"content-type", fault.content_type.encode())
+            await send({**start, "headers": [kind]})
+            await send({"type": "http.response.body", "body": fault.body})
+
+    def wait_for(self, verb: str, count: int = 1) -> None:
+        """Block until so many requests of a verb have come."""
+
+        def enough() -> bool:
+            return sum(request.verb == verb for request in self.requests) >= count
+
+        with self._change:
+            assert self._change.wait_for(enough, PATIENCE), f"no {verb} came"
+
+
+def _body_again(content: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return receive
+
+
+async def _nowhere(_: Message) -> None:
+    """An answer that gets lost."""
+
+
+class ServedPlatform:
+    """The platform as ``serve`` runs it, in a thread."""
+
+    def __init__(self, database: Path) -> None:
+        self.clock = ServerClock()
+        self._app = create_app(Settings(database=database), now_ms=self.clock)
+        self.recorder = Recorder(self._app)
+        self._numbers = itertools.count(1)
+
+    def make_key(self) -> str:
+        """A key to a tenant that nobody else is."""
+        _, secret = self._app.state.keys.create(tenant=f"tenant-{next(self._numbers)}")
+        return str(secret.reveal())
+
+    def __enter__(self) -> Self:
+        self._app.state.store.open()
+        listener = bind("127.0.0.1", 0)
+        self.base_url = f"{url_of(listener)}/v1"
+        ready = threading.Event()
+        self._server = Server(self.recorder, url=self.base_url, on_ready=lambda _: ready.set())
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="served-platform"
+        )
+        self._thread.start()
+        assert ready.wait(PATIENCE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
