@@ -247,6 +247,7 @@ async def test_a_payload_fits_64_kib_of_compact_utf8(
         (b'{"effectKey": "a", "effectKey": "b"}', "invalid_json"),
         (b'{"effectKey": "k", "inputJson": {"x": 1, "x": 2}}', "invalid_json"),
         (b'{"effectKey": "k\n"}', "invalid_json"),
+        (b"{" + b'"x":1,' * 150_000 + b'"x":1}', "invalid_json"),
         (b"\xef\xbb\xbf{}", "invalid_json"),
         (b'{"effectKey": "\xff"}', "not_utf8"),
         (b'{"effectKey": "\xed\xa0\x80"}', "not_utf8"),

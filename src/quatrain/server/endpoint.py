@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import attrs
@@ -21,6 +21,8 @@ from .shapes import Shape, textual
 C = TypeVar("C")
 
 Handler = Callable[..., Awaitable[Any]]
+
+_MAX_FIELDS: Final = 50
 
 
 @attrs.frozen
@@ -68,10 +70,15 @@ async def read_body(receive: Receive) -> bytes:
 def _parse_query(query_string: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
         )
     except ValueError:
-        fault = Fault(("query",), "is not a query string in UTF-8", "value")
+        fault = Fault(
+            ("query",), f"is not a query string of UTF-8 and up to {_MAX_FIELDS} fields", "value"
+        )
         raise validation_failed([fault]) from None
     values = dict(pairs)
     if len(values) != len(pairs):

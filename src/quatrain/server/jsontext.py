@@ -7,6 +7,7 @@ any text a JSON string can hold, lone surrogates included, comes back as it went
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 from collections.abc import Iterable
@@ -68,8 +69,8 @@ def _children(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        times = collections.Counter(name for name, _ in pairs)
+        ((twice, _),) = times.most_common(1)
         raise ValueError(f"the name {twice[:100]!r} is given twice in one object")
     return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,8 +12,6 @@ from quatrain.errors import ConfigError
 
 from .app import create_app
 from .settings import Settings
-
-_log: Final = logging.getLogger("quatrain.server")
 
 KEEP_ALIVE: Final = 75
 """Seconds. Clients keep idle connections for less, so it is never the server that hangs up on a

@@ -8,7 +8,7 @@ goes through the whole value again and lists every one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NewType, TypeVar
 
 import attrs
 import cattrs
@@ -33,10 +33,8 @@ KINDS: Final[dict[type, str]] = {
 """How a message calls what JSON can hold."""
 
 
-class JsonText(str):
-    """A body's field that may be any JSON, kept as text. At most 64 KiB, else ValueError."""
-
-    __slots__ = ()
+JsonText = NewType("JsonText", str)
+"""A body's field that may be any JSON, kept as text. At most 64 KiB, else ValueError."""
 
 
 class Shape(Generic[T]):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from .errors import StoreUnavailableError
 from .files import DatabaseFile
 from .gate import Gate
 
@@ -28,11 +29,14 @@ class ReaderPool:
         self, read: Callable[[sqlite3.Connection, int, Any], R], now: int, argument: Any
     ) -> Future[R]:
         """Run *read* in a thread."""
-        return self._threads.submit(self._run, read, now, argument)
+        try:
+            return self._threads.submit(self._run, read, now, argument)
+        except RuntimeError:  # closed since the caller last looked
+            raise StoreUnavailableError("the store is closed") from None
 
     def close(self) -> None:
         """Wait for the reads under way, then close every connection."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True)
         self.disconnect()
 
     def disconnect(self) -> None:

@@ -144,8 +144,10 @@ class GroupWriter:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
         except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
             self._give_up_connection()
-            failure = _as_unavailable(exc)
-            return [(job, None, failure) for job in batch]
+            reason = _reason(exc)
+            _log.warning("%d changes were not written: %s", len(batch), reason, exc_info=exc)
+            # one each: tracebacks grow on an exception that many tasks raise
+            return [(job, None, StoreUnavailableError(reason)) for job in batch]
         return outcomes
 
     def _take_turn(self) -> sqlite3.Connection:
@@ -197,15 +199,11 @@ def _apart(connection: sqlite3.Connection, now: int, job: Job) -> Outcome:
     return outcome
 
 
-def _as_unavailable(exc: Exception) -> StoreUnavailableError:
-    """What befell the whole batch, its COMMIT included, was no single operation's fault."""
+def _reason(exc: Exception) -> str:
+    """What befell the whole batch, its COMMIT included: no single operation's fault."""
     if isinstance(exc, StoreUnavailableError):
-        return exc
-    reason = of_environment(exc) or f"the transaction failed: {exc}"
-    _log.warning("a batch was not written: %s", reason)
-    failure = StoreUnavailableError(reason)
-    failure.__cause__ = exc
-    return failure
+        return str(exc)
+    return of_environment(exc) or f"the transaction failed: {exc}"
 
 
 def _deliver(outcomes: list[Outcome]) -> None:
