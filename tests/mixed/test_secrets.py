@@ -91,13 +91,13 @@ def test_through_a_callers_http_client(flavour: str) -> None:
         url = server.url
 
     async def main() -> None:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as http:
             client = AsyncVerityClient(base_url=url, api_key=KEY, http_client=http)
             await client.request_lease("ns", {"effectKey": "k"})
 
     with pytest.raises(quatrain.TransportError) as caught:  # noqa: PT012 - one of two
         if flavour == "sync":
-            with httpx.Client(trust_env=False) as http:
+            with httpx.Client(trust_env=False, verify=False) as http:
                 client = VerityClient(base_url=url, api_key=KEY, http_client=http)
                 client.request_lease("ns", {"effectKey": "k"})
         else:

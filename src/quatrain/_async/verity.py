@@ -248,7 +248,7 @@ class AsyncVerityClient:
         EffectContext. *options* and errors are those of ``protect``.
         """
 
-        def protect(fn: Act[Any]) -> Fn[..., Any]:
+        def protect(fn: Act[Any]) -> Any:
             key_of = key if callable(key) else functools.partial(_format_key, key, fn)
 
             @functools.wraps(fn)
@@ -326,7 +326,8 @@ class _Protector(Protocol):
     @overload
     def __call__(self, fn: Callable[P, T], /) -> Callable[P, Awaitable[T]]: ...
     # async-only: end
-    def __call__(self, fn: Callable[P, Any], /) -> Fn[P, Any]: ...
+    # with overloads before it nobody calls it; the blocking flavour has only this one
+    def __call__(self, fn: Callable[P, T], /) -> Fn[P, T]: ...  # pyright: ignore[reportInconsistentOverload]
 
 
 def _format_key(template: str, fn: Act[Any], *args: Any, **kwargs: Any) -> str:

@@ -159,12 +159,12 @@ class Keeper(Tenure):
                 group.start_soon(anyio.to_thread.run_sync, outcome.by, fn, *args)
             # trio's groups wait for the thread, and then forget that they were cancelled
             await anyio.lowlevel.checkpoint_if_cancelled()
-        except anyio.get_cancelled_exc_class() as exc:
+        except BaseException as exc:  # noqa: BLE001 - raised again, here or by resume()
+            # cancelled, or on trio a group with the KeyboardInterrupt
+            interrupted = _only(exc) if isinstance(exc, BaseExceptionGroup) else exc
             if not outcome:
-                raise
-            self._interrupted = exc
-        except BaseExceptionGroup as group:
-            raise _only(group) from None
+                raise interrupted from None
+            self._interrupted = interrupted
         return outcome.get()
 
     async def finish(self, fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
@@ -301,7 +301,7 @@ async def _finish_in(
     group.start_soon(run)
     try:
         await done.wait()
-    except anyio.get_cancelled_exc_class():
+    except BaseException:  # cancelled, or on trio KeyboardInterrupt
         scope.deadline = anyio.current_time() + seconds
         raise
 

@@ -228,7 +228,7 @@ class VerityClient:
         EffectContext. *options* and errors are those of ``protect``.
         """
 
-        def protect(fn: Act[Any]) -> Fn[..., Any]:
+        def protect(fn: Act[Any]) -> Any:
             key_of = key if callable(key) else functools.partial(_format_key, key, fn)
 
             @functools.wraps(fn)
@@ -298,7 +298,8 @@ class VerityClient:
 
 
 class _Protector(Protocol):
-    def __call__(self, fn: Callable[P, Any], /) -> Fn[P, Any]: ...
+    # with overloads before it nobody calls it; the blocking flavour has only this one
+    def __call__(self, fn: Callable[P, T], /) -> Fn[P, T]: ...  # pyright: ignore[reportInconsistentOverload]
 
 
 def _format_key(template: str, fn: Act[Any], *args: Any, **kwargs: Any) -> str:
