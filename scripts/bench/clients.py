@@ -11,16 +11,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
-import statistics
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-import attrs
 import httpx
+from legs import Leg, Watch, compare
 from platform_process import Ledger
-from rows import Aim, Row, paired
+from rows import Aim, Row
 
 from quatrain.verity import AsyncVerityClient
 
@@ -36,17 +34,6 @@ Protect = Callable[[str], Awaitable[object]]
 async def act() -> dict[str, str]:
     """The action: nothing, so that only the protection is measured."""
     return {"receipt": "re_12345"}
-
-
-@attrs.frozen
-class Leg:
-    """What one client did in one turn."""
-
-    rate: float
-    """Protects a second."""
-    client_cpu: float
-    """Seconds a protect, in the client's process."""
-    server_cpu: float | None
 
 
 def measure(ledger: Ledger, *, in_flight: list[int], rounds: int, seconds: float) -> list[Row]:
@@ -66,10 +53,9 @@ async def _measure(ledger: Ledger, in_flight: list[int], rounds: int, seconds: f
             contestants[_OFFICIAL] = official
         for number in in_flight:
             legs = await _rounds(ledger, contestants, number, rounds, seconds)
-            rows += [
-                _row(number, legs, _OFFICIAL, _AIMS.get(number)),
-                _row(number, legs, _BARE, None),
-            ]
+            for other, aim in ((_OFFICIAL, _AIMS.get(number)), (_BARE, None)):
+                what, theirs = f"{number} in flight", legs.get(other, [])
+                rows.append(compare("protects over HTTP", what, legs[_OURS], other, theirs, aim))
     return rows
 
 
@@ -96,55 +82,18 @@ _keys: Final[Iterator[int]] = itertools.count()
 
 async def _leg(ledger: Ledger, protect: Protect, in_flight: int, seconds: float) -> Leg:
     done = 0
+    watch = Watch(seconds, ledger.cpu_seconds)
 
     async def work() -> None:
         nonlocal done
-        while time.perf_counter() < end:
+        while watch.running():
             await protect(f"effect:{next(_keys)}")
             done += 1
 
-    server_before = ledger.cpu_seconds()
-    cpu_before = time.process_time()
-    began = time.perf_counter()
-    end = began + seconds
     async with asyncio.TaskGroup() as group:
         for _ in range(in_flight):
             group.create_task(work())
-    took = time.perf_counter() - began
-    cpu = time.process_time() - cpu_before
-    server_after = ledger.cpu_seconds()
-    server = None
-    if server_before is not None and server_after is not None:
-        server = (server_after - server_before) / done
-    return Leg(done / took, cpu / done, server)
-
-
-def _row(number: int, legs: dict[str, list[Leg]], other: str, aim: Aim | None) -> Row:
-    mine, others = legs[_OURS], legs.get(other, [])
-    ours, theirs, ratio = paired([leg.rate for leg in mine], [leg.rate for leg in others])
-    return Row(
-        group="protects over HTTP",
-        what=f"{number} in flight",
-        unit="/s",
-        ours=ours,
-        against=other,
-        theirs=theirs,
-        ratio=ratio,
-        aim=aim,
-        note=_processor_time(mine, others) if others else f"the {other} is not installed",
-    )
-
-
-def _processor_time(mine: list[Leg], others: list[Leg]) -> str:
-    """Processor time a protect, ours and the other's."""
-
-    def told(legs: list[Leg]) -> str:
-        client = statistics.median(leg.client_cpu for leg in legs) * 1e6
-        servers = [leg.server_cpu for leg in legs if leg.server_cpu is not None]
-        server = f" + {statistics.median(servers) * 1e6:.0f}" if servers else ""
-        return f"{client:.0f}{server}"
-
-    return f"processor time, client + server: {told(mine)} µs a protect against {told(others)}"
+    return watch.leg(done)
 
 
 # -- the contestants ------------------------------------------------------------------------------

@@ -1,22 +1,26 @@
 """The ledger's protects a second without HTTP, against its own SQL in bare sqlite3 loops.
 
 The loops run the same statements with the same pragmas, audit lines and ``synchronous=FULL``, and
-nothing else: no locks between processes, no tokens made, no answers. The first commits after each
-protect, as a ledger without group commit has to; the second after each hundred, which is as fast as
-SQLite goes.
+nothing else: no locks between processes, no tokens made, nobody answered.
+
+- A transaction each: a protect's lease and commit together. That is quicker than any ledger without
+  group commit can be: an action may only begin when its lease is on the disk.
+- A transaction a hundred: a hundred leases, then their hundred commits. That is the most that
+  SQLite can do for a hundred in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from rows import Aim, Row, paired
+from legs import Leg, Watch, compare
+from rows import Aim, Row
 
 from quatrain.server.keys import KeyRing
 from quatrain.server.ledger import EffectId, Holder, Ledger
@@ -24,48 +28,32 @@ from quatrain.server.store import SqliteStore, queries
 from quatrain.server.store.files import DatabaseFile
 
 IN_FLIGHT: Final = 100
+_TOKEN_HASH: Final = b"\0" * 32
 _RESULT: Final = '{"receipt":"re_12345"}'
+_GRANTED: Final = '{"priorState": "none", "leaseExpiresAt": "2026-05-17T09:30:00.250Z"}'
+_ACTED: Final = '{"source": "acted"}'
 _SQL: Final = queries.load("effects")
 _keys: Final[Iterator[int]] = itertools.count()
 
 
 def measure(directory: Path, *, rounds: int, seconds: float) -> list[Row]:
     """Two rows, one for each loop."""
-    ours: list[float] = []
-    single: list[float] = []
-    batched: list[float] = []
+    rounds_legs: list[tuple[Leg, Leg, Leg]] = []
     with SqliteStore(directory / "ours.db") as store:
         ledger, realm = Ledger(store), _realm(store)
         loops = _BareLoop(directory / "bare.db")
-        for number in range(-1, rounds):  # the first warms up
-            rates = (
-                asyncio.run(_protects(ledger, realm, seconds)),
-                loops.protects(1, seconds),
-                loops.protects(100, seconds),
-            )
-            if number >= 0:
-                for kept, rate in zip((ours, single, batched), rates, strict=True):
-                    kept.append(rate)
+        for _ in range(rounds + 1):
+            ours = asyncio.run(_protects(ledger, realm, seconds))
+            rounds_legs.append((ours, loops.one_by_one(seconds), loops.by_hundreds(seconds)))
         loops.close()
-    rows = []
-    for name, theirs, aim in (
-        ("a transaction each", single, Aim(at_least=5.0)),
-        ("a transaction a hundred", batched, Aim(at_least=0.7)),
-    ):
-        mine, other, ratio = paired(ours, theirs)
-        rows.append(
-            Row(
-                group="protects in the ledger",
-                what=f"{IN_FLIGHT} in flight",
-                unit="/s",
-                ours=mine,
-                against=f"bare loop, {name}",
-                theirs=other,
-                ratio=ratio,
-                aim=aim,
-            )
-        )
-    return rows
+    mine, single, batched = zip(*rounds_legs[1:], strict=True)  # the first warmed up
+    group, what = "protects in the ledger", f"{IN_FLIGHT} in flight"
+    return [
+        compare(group, what, mine, "bare loop, a transaction each", single, Aim(at_least=5)),
+        compare(
+            group, what, mine, "bare loop, a transaction a hundred", batched, Aim(at_least=0.7)
+        ),
+    ]
 
 
 def _realm(store: SqliteStore) -> int:
@@ -77,12 +65,13 @@ def _realm(store: SqliteStore) -> int:
     return principal.realm_id
 
 
-async def _protects(ledger: Ledger, realm: int, seconds: float) -> float:
+async def _protects(ledger: Ledger, realm: int, seconds: float) -> Leg:
     done = 0
+    watch = Watch(seconds)
 
     async def work() -> None:
         nonlocal done
-        while time.perf_counter() < end:
+        while watch.running():
             effect = EffectId(realm, "bench", f"effect:{next(_keys)}")
             answer = await ledger.lease(effect)
             if not isinstance(answer, tuple):
@@ -92,12 +81,10 @@ async def _protects(ledger: Ledger, realm: int, seconds: float) -> float:
             await ledger.commit(holder, result=_RESULT, source="acted")
             done += 1
 
-    began = time.perf_counter()
-    end = began + seconds
     async with asyncio.TaskGroup() as group:
         for _ in range(IN_FLIGHT):
             group.create_task(work())
-    return done / (time.perf_counter() - began)
+    return watch.leg(done)
 
 
 class _BareLoop:
@@ -111,45 +98,69 @@ class _BareLoop:
     def close(self) -> None:
         self._connection.close()
 
-    def protects(self, a_transaction: int, seconds: float) -> float:
-        """Protects a second, so many in each transaction."""
+    def one_by_one(self, seconds: float) -> Leg:
+        """Protects a second, each in a transaction."""
         done = 0
-        connection = self._connection
-        began = time.perf_counter()
-        end = began + seconds
-        while time.perf_counter() < end:
-            connection.execute("BEGIN IMMEDIATE")
-            for _ in range(a_transaction):
-                _protect(connection, self._realm)
-            connection.execute("COMMIT")
-            done += a_transaction
-        return done / (time.perf_counter() - began)
+        watch = Watch(seconds)
+        while watch.running():
+            with self._transaction() as now:
+                self._commit(now, self._lease(now))
+            done += 1
+        return watch.leg(done)
 
+    def by_hundreds(self, seconds: float) -> Leg:
+        """Protects a second, a hundred leases or a hundred commits in each transaction."""
+        done = 0
+        watch = Watch(seconds)
+        while watch.running():
+            with self._transaction() as now:
+                held = [self._lease(now) for _ in range(IN_FLIGHT)]
+            with self._transaction() as now:
+                for lease in held:
+                    self._commit(now, lease)
+            done += len(held)
+        return watch.leg(done)
 
-def _protect(connection: sqlite3.Connection, realm: int) -> None:
-    now = time.time_ns() // 1_000_000
-    effect = {
-        "realm_id": realm,
-        "namespace": "bench",
-        "effect_key": f"effect:{next(_keys)}",
-        "lease_token_hash": b"\0" * 32,
-        "now": now,
-        "agent_id": None,
-        "run_id": None,
-    }
-    begun: dict[str, Any] = {
-        **effect,
-        "effect_name": None,
-        "lease_duration_ms": 30_000,
-        "workflow_name": None,
-        "case_id": None,
-        "input_json": None,
-    }
-    row, fence, _, _ = connection.execute(_SQL["lease"], begun).fetchone()
-    detail = '{"priorState": "none", "leaseExpiresAt": "2026-05-17T09:30:00.250Z"}'
-    line = (row, "LEASE_GRANTED", now, fence, None, None, detail)
-    connection.execute(_SQL["add_event"], line)
-    ended = {**effect, "fence_token": fence, "result": _RESULT, "source": "acted"}
-    connection.execute(_SQL["commit"], ended).fetchone()
-    line = (row, "COMMITTED", now, fence, None, None, '{"source": "acted"}')
-    connection.execute(_SQL["add_event"], line)
+    @contextmanager
+    def _transaction(self) -> Iterator[int]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        yield time.time_ns() // 1_000_000
+        self._connection.execute("COMMIT")
+
+    def _lease(self, now: int) -> tuple[int, int, str]:
+        """The row, its fence token and its key."""
+        key = f"effect:{next(_keys)}"
+        asked: dict[str, Any] = {
+            "realm_id": self._realm,
+            "namespace": "bench",
+            "effect_key": key,
+            "effect_name": None,
+            "lease_token_hash": _TOKEN_HASH,
+            "lease_duration_ms": 30_000,
+            "agent_id": None,
+            "workflow_name": None,
+            "case_id": None,
+            "run_id": None,
+            "input_json": None,
+            "now": now,
+        }
+        row, fence, _, _ = self._connection.execute(_SQL["lease"], asked).fetchone()
+        line = (row, "LEASE_GRANTED", now, fence, None, None, _GRANTED)
+        self._connection.execute(_SQL["add_event"], line)
+        return row, fence, key
+
+    def _commit(self, now: int, lease: tuple[int, int, str]) -> None:
+        row, fence, key = lease
+        asked: dict[str, Any] = {
+            "realm_id": self._realm,
+            "namespace": "bench",
+            "effect_key": key,
+            "fence_token": fence,
+            "lease_token_hash": _TOKEN_HASH,
+            "result": _RESULT,
+            "source": "acted",
+            "now": now,
+        }
+        self._connection.execute(_SQL["commit"], asked).fetchone()
+        line = (row, "COMMITTED", now, fence, None, None, _ACTED)
+        self._connection.execute(_SQL["add_event"], line)
