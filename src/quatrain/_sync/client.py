@@ -7,6 +7,7 @@ from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ..errors import ConfigError
 from .verity import VerityClient
 
 if TYPE_CHECKING:
@@ -35,9 +36,15 @@ class Client:
         """A client with a platform of its own in this process, on the SQLite file *database*.
 
         Several processes may share the file. Needs the extra ``[server]``. *namespace* is the
-        effects' default. Raises ConfigError when the database can't be used.
+        effects' default. Raises ConfigError when the extra is missing or the database can't be
+        used.
         """
-        from ..server.local import LocalPlatform  # noqa: PLC0415 - the extra may be missing
+        try:
+            from ..server.local import LocalPlatform  # noqa: PLC0415 - the extra may be missing
+        except ModuleNotFoundError as exc:
+            missing = (exc.name or "").partition(".")[0]
+            msg = f"local() needs {missing}, which is not installed: the extra quatrain[server]"
+            raise ConfigError(msg) from exc
 
         platform = LocalPlatform(database)
         client = cls(

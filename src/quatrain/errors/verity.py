@@ -146,8 +146,8 @@ class CommitUncertainError(VerityError, ResolvableError):
         fence_token: int | None = None,
     ) -> None:
         super().__init__(
-            f"the action of effect {effect_key!r} ran, but its commit is not confirmed;"
-            " do not act again: call resolve(), or reconcile"
+            f"the action of effect {effect_key!r} ran, but its commit is not confirmed"
+            f" ({commit_error}); do not act again: call resolve(), or reconcile"
         )
         self.effect_key = effect_key
         self.result = result

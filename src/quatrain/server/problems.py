@@ -72,4 +72,6 @@ def method_not_allowed(allowed: str) -> ProblemError:
 
 def not_found() -> ProblemError:
     """404: no such path."""
-    return ProblemError(404, "not_found", "there is nothing at this path")
+    return ProblemError(
+        404, "not_found", "there is nothing at this path; the effect ledger is at /v1"
+    )
