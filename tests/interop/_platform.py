@@ -56,6 +56,7 @@ class Recorder:
     def __init__(self, app: App) -> None:
         self._app = app
         self._change = threading.Condition()
+        self._answered: collections.Counter[str] = collections.Counter()
         self.requests: list[Recorded] = []
         self.faults: dict[str, collections.deque[Fault]] = collections.defaultdict(
             collections.deque
@@ -75,9 +76,7 @@ class Recorder:
             authorization=headers.get(b"authorization", b"").decode(),
             content_type=headers.get(b"content-type", b"").decode(),
         )
-        with self._change:
-            self.requests.append(request)
-            self._change.notify_all()
+        self.requests.append(request)
         fault = self.faults[request.verb].popleft() if self.faults[request.verb] else None
         if fault is None or fault.done:
             await self._app(scope, _body_again(content), _nowhere if fault else send)
@@ -86,15 +85,21 @@ class Recorder:
             kind = (b"content-type", fault.content_type.encode())
             await send({**start, "headers": [kind]})
             await send({"type": "http.response.body", "body": fault.body})
+        with self._change:
+            self._answered[request.verb] += 1
+            self._change.notify_all()
 
     def wait_for(self, verb: str, count: int = 1) -> None:
-        """Block until so many requests of a verb have come."""
-
-        def enough() -> bool:
-            return sum(request.verb == verb for request in self.requests) >= count
-
+        """Block until so many requests of a verb have been answered."""
         with self._change:
-            assert self._change.wait_for(enough, PATIENCE), f"no {verb} came"
+            enough = self._change.wait_for(lambda: self._answered[verb] >= count, PATIENCE)
+        assert enough, f"{self._answered[verb]} of {count} requests to {verb} came"
+
+    def clear(self) -> None:
+        """Forget what came, and the faults that did not."""
+        self.requests.clear()
+        self.faults.clear()
+        self._answered.clear()
 
 
 def _body_again(content: bytes) -> Receive:
