@@ -56,8 +56,8 @@ class Recorder:
     def __init__(self, app: App) -> None:
         self._app = app
         self._change = threading.Condition()
-        self.requests: list[Recorded] = []
         self._answered: collections.Counter[str] = collections.Counter()
+        self.requests: list[Recorded] = []
         self.faults: dict[str, collections.deque[Fault]] = collections.defaultdict(
             collections.deque
         )
@@ -92,8 +92,14 @@ class Recorder:
     def wait_for(self, verb: str, count: int = 1) -> None:
         """Block until so many requests of a verb have been answered."""
         with self._change:
-            came = self._change.wait_for(lambda: self._answered[verb] >= count, PATIENCE)
-        assert came, f"no {verb} came"
+            enough = self._change.wait_for(lambda: self._answered[verb] >= count, PATIENCE)
+        assert enough, f"{self._answered[verb]} of {count} requests to {verb} came"
+
+    def clear(self) -> None:
+        """Forget what came, and the faults that did not."""
+        self.requests.clear()
+        self.faults.clear()
+        self._answered.clear()
 
 
 def _body_again(content: bytes) -> Receive:

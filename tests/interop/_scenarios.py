@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from quatrain.verity import AsyncVerityClient
+
 from ._agents import NAMESPACE, Agent
 from ._platform import Fault
 
@@ -88,7 +90,7 @@ async def cached_failure(agent: Agent) -> Any:
 
 @scenario
 async def first_attempts_do_not_observe(agent: Agent) -> Any:
-    return await agent.protect("k", act=receipt, observe=never)
+    return await agent.protect("k", act=receipt, observe=lambda: "seen")
 
 
 @scenario
@@ -111,6 +113,16 @@ async def observe_miss(agent: Agent) -> Any:
     result = await agent.protect("k", act=receipt, observe=lambda: None)
     await agent.do(agent.platform.recorder.wait_for, "report-observe")
     return result
+
+
+@scenario
+async def after_a_reset_nobody_observes(agent: Agent) -> Any:
+    holder = await leased(agent)
+    await agent.do(agent.client.fail, NAMESPACE, {**holder, "error": "no"})
+    url, key = agent.platform.base_url, agent.api_key
+    async with AsyncVerityClient(base_url=url, api_key=key, namespace=NAMESPACE) as operator:
+        await operator.effects.reset("k", reason="looked into")
+    return await agent.protect("k", act=receipt, observe=lambda: "seen")
 
 
 @scenario

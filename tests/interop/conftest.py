@@ -24,8 +24,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]
 @pytest.fixture
 def platform(served: ServedPlatform) -> ServedPlatform:
     """With nothing recorded yet."""
-    served.recorder.requests.clear()
-    served.recorder.faults.clear()
+    served.recorder.clear()
     return served
 
 

@@ -148,12 +148,10 @@ async def test_observe_after_an_expired_lease(
         platform.clock.advance(LEASE_MS + 1)
         result = await client.protect(key, observe=lambda seen=seen: seen, act=lambda: "acted")
         assert (seen or "acted") == result
-        # in a thread: the official client sends its reports from this loop, when it finds the time
         await asyncio.to_thread(platform.recorder.wait_for, "report-observe", 1 if seen else 2)
         effect = await ours.effects.get(key)
         assert ("COMMITTED", 2) == (effect.status, effect.fence_token)
         assert ("observed" if seen else "acted") == effect.source
-    await client.close()
     events = await trail(ours, "hit")
     expected = [("LEASE_GRANTED", 1), ("LEASE_EXPIRED", 1), ("LEASE_GRANTED", 2)]
     assert expected == events[:3]
@@ -205,6 +203,8 @@ async def test_a_namespace_with_a_slash_is_the_same_to_both_clients(
     """One writes it into the path as it is, the other as one segment."""
     await client.protect("k", act=lambda: "theirs", namespace="acme/refunds")
     assert "theirs" == await ours.protect("k", act=never, namespace="acme/refunds")
+    found = await ours.effects.list(key="k")
+    assert ["acme/refunds"] == [effect.namespace for effect in found.items]
 
 
 async def test_agents_after_the_same_effect_act_once(settings: dict[str, Any]) -> None:

@@ -87,8 +87,7 @@ async def play(
     open_agent: Opener, scenario: Scenario, platform: ServedPlatform, **settings: Any
 ) -> tuple[Requests, Outcome]:
     """The requests that a client sends in a scenario, and what comes of it."""
-    platform.recorder.requests.clear()
-    platform.recorder.faults.clear()
+    platform.recorder.clear()
     async with open_agent(platform, **settings) as agent:
         outcome = await agent.outcome(scenario(agent))
         return _comparable(platform.recorder.requests, agent.api_key), outcome
