@@ -154,18 +154,21 @@ class AsyncVerityClient:
 
         A later call answers the recorded result without acting. When an earlier attempt was cut
         off, *observe* is asked first: what it returns is recorded as the result, and None means
-        that nothing has happened yet. Both may take one parameter and then get an EffectContext;
-        a plain function runs in a worker thread, while its lease is renewed.
+        that nothing has happened yet. When *act* raises, the effect is recorded as failed, and
+        stays so until somebody resets it (``client.effects.reset``). Both may block, as the lease
+        is renewed all the same, and may take one parameter: then they get an EffectContext.
 
         - *effect_key*, ``key_suffix``, ``namespace``: the effect is ``key``, or ``key:suffix``, in
           the call's namespace, else the client's.
         - ``effect_name``, ``agent_id``, ``input_json`` (at most 64 KiB): for the ledger's readers.
         - ``lease_duration_ms``: 5,000 to 120,000; 30,000 when not given.
-        - ``on_conflict``: go on asking while another agent holds the lease, or throw.
+        - ``on_conflict``: while another agent holds the lease, ``"retry"`` (the default) goes on
+          asking, as the client's ``conflict_retry`` says; ``"throw"`` does not.
         - ``on_lease``: called with the Lease once it is held, or with the cached answer.
-        - ``on_uncertain``: an earlier attempt was cut off and nothing can tell what it did: act
-          (the default), or raise EffectUncertainError.
-        - ``on_unavailable``: the ledger can't be reached: block (raise), or proceed unprotected.
+        - ``on_uncertain``: when an earlier attempt was cut off and nothing can tell what it did,
+          ``"act"`` (the default) does it, maybe again; ``"raise"`` raises EffectUncertainError.
+        - ``on_unavailable``: when the ledger can't be reached, ``"block"`` (the default) raises;
+          ``"proceed"`` acts unprotected.
 
         Raises what *act* raises, and: EffectPreviouslyFailedError, EffectUncertainError,
         LeaseConflictError, LeaseLostError, CommitUncertainError, VerityApiError,
