@@ -66,12 +66,12 @@ class AsyncManualClock(_Time, async_runtime.Clock):
         until = self.time + seconds
         self.advancing += 1
         try:
-            await anyio.wait_all_tasks_blocked()
+            await _settle()
             while self._due and self._due[0][0] <= until:
                 due, _, woken = heapq.heappop(self._due)
                 self.time = max(self.time, due)
                 woken.set()
-                await anyio.wait_all_tasks_blocked()
+                await _settle()
         finally:
             self.advancing -= 1
         self.time = max(self.time, until)
@@ -79,6 +79,12 @@ class AsyncManualClock(_Time, async_runtime.Clock):
     def jump(self, seconds: float) -> None:
         """Move on while nothing runs: a stalled loop, a suspended machine."""
         self.time += seconds
+
+
+async def _settle() -> None:
+    """Until everybody waits again: more turns than any request here takes, and no time."""
+    for _ in range(60):
+        await anyio.lowlevel.checkpoint()
 
 
 class ManualClock(_Time, sync_runtime.Clock):

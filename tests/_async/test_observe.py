@@ -88,7 +88,13 @@ async def test_it_is_asked_only_when_an_earlier_attempt_was_cut_off(
     verity: AsyncVerityClient, ledger: FakeLedger
 ) -> None:
     """The first attempt has nothing to look for."""
-    assert await verity.protect("k", act=receipt, observe=never) == "receipt"
+    asked: list[bool] = []
+
+    async def observe() -> None:
+        asked.append(True)
+
+    assert await verity.protect("k", act=receipt, observe=observe) == "receipt"
+    assert asked == []
     assert ledger.verbs == ["lease", "commit"]
 
 
@@ -214,4 +220,10 @@ async def test_an_effect_that_was_reset_just_acts(
     ledger.expire()
     ledger.effect()["fence"] = 5
     ledger.faults["lease"].append(httpx.Response(200, json=grant))
-    assert await verity.protect("k", act=receipt, observe=never) == "receipt"
+    asked: list[bool] = []
+
+    async def observe() -> None:
+        asked.append(True)
+
+    assert await verity.protect("k", act=receipt, observe=observe) == "receipt"
+    assert asked == []

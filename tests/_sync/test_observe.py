@@ -85,7 +85,13 @@ def test_it_is_asked_only_when_an_earlier_attempt_was_cut_off(
     verity: VerityClient, ledger: FakeLedger
 ) -> None:
     """The first attempt has nothing to look for."""
-    assert verity.protect("k", act=receipt, observe=never) == "receipt"
+    asked: list[bool] = []
+
+    def observe() -> None:
+        asked.append(True)
+
+    assert verity.protect("k", act=receipt, observe=observe) == "receipt"
+    assert asked == []
     assert ledger.verbs == ["lease", "commit"]
 
 
@@ -205,4 +211,10 @@ def test_an_effect_that_was_reset_just_acts(verity: VerityClient, ledger: FakeLe
     ledger.expire()
     ledger.effect()["fence"] = 5
     ledger.faults["lease"].append(httpx.Response(200, json=grant))
-    assert verity.protect("k", act=receipt, observe=never) == "receipt"
+    asked: list[bool] = []
+
+    def observe() -> None:
+        asked.append(True)
+
+    assert verity.protect("k", act=receipt, observe=observe) == "receipt"
+    assert asked == []

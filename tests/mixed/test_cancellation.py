@@ -496,6 +496,23 @@ async def test_a_lost_lease_cancels_a_coroutine(
     assert ledger.verbs == ["lease", "renew"]
 
 
+async def test_a_lease_that_is_not_renewed_cancels_when_it_runs_out(
+    connect: Connect, ledger: FakeLedger, clock: AsyncManualClock
+) -> None:
+    """At its end, and not before."""
+    reached: list[float] = []
+
+    async def act() -> None:
+        for _ in range(10):
+            await clock.advance(4)
+            reached.append(clock.time)
+
+    with pytest.raises(LeaseLostError, match="ran out"):
+        await connect(auto_renew=False).protect("k", act=act)
+    assert reached[-1] == 1_028.0
+    assert ledger.verbs == ["lease"]
+
+
 async def test_what_breaks_while_it_is_being_cancelled_is_the_cause(
     verity: AsyncVerityClient, ledger: FakeLedger, clock: AsyncManualClock
 ) -> None:
