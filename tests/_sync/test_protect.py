@@ -275,6 +275,22 @@ def test_an_input_that_is_no_payload_is_refused(
     assert ledger.verbs == []
 
 
+@pytest.mark.parametrize("where", ["act", "observe"])
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [("receipt", "can't be called: 'receipt'"), (lambda one, two: None, "needs one, two")],
+    ids=["a string", "two parameters"],
+)
+def test_what_can_not_be_called_is_refused(
+    verity: VerityClient, ledger: FakeLedger, where: str, function: Any, words: str
+) -> None:
+    """Before any request: a slip must leave no failed effect behind, nor an observe unasked."""
+    functions: dict[str, Any] = {"act": never, where: function}
+    with pytest.raises(VerityValidationError, match=f"{where} {words}"):
+        verity.protect("k", **functions)
+    assert ledger.verbs == []
+
+
 def test_an_input_of_64_kib_goes_through(verity: VerityClient, ledger: FakeLedger) -> None:
     """The limit itself is allowed; it counts bytes as they are sent."""
     assert verity.protect("k", act=receipt, input_json="é" * 32_767) == "receipt"

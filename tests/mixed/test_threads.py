@@ -14,7 +14,13 @@ import pytest
 from quatrain._runtime import _sync
 from quatrain._runtime._core import Lost
 from quatrain._runtime._sync import Keeper, background
-from quatrain.verity import CommitRefusedError, EffectContext, LeaseLostError, VerityClient
+from quatrain.verity import (
+    CommitRefusedError,
+    EffectContext,
+    LeaseLostError,
+    VerityClient,
+    VerityValidationError,
+)
 
 from .._doubles import BACKGROUND, BASE_URL, KEY, FakeLedger, LedgerTransport, ManualClock
 
@@ -255,18 +261,26 @@ def test_waiting_for_the_loss_ends_at_the_deadline() -> None:
 
 @pytest.mark.parametrize("where", ["act", "observe"])
 def test_an_async_function_is_refused(verity: VerityClient, ledger: FakeLedger, where: str) -> None:
-    """With a hint, and without a warning on top; an observe that fails falls through to act."""
+    """Before any request, with a hint, and without a warning on top."""
 
     async def receipt() -> str:
         return "receipt"
 
-    ledger.expire()
-    if where == "act":
-        with pytest.raises(TypeError, match="async client"):
-            verity.protect("k", act=receipt)
-        assert ledger.effect()["value"]["name"] == "TypeError"
-    else:
-        assert verity.protect("k", act=lambda: "acted", observe=receipt) == "acted"
+    functions = {"act": lambda: "acted", where: receipt}
+    with pytest.raises(VerityValidationError, match=f"{where} is async: use the async client"):
+        verity.protect("k", **functions)
+    assert ledger.verbs == []
+
+
+def test_what_makes_a_coroutine_is_refused(verity: VerityClient, ledger: FakeLedger) -> None:
+    """Only calling it shows: a failure, with a hint and without a warning on top."""
+
+    async def receipt() -> str:
+        return "receipt"
+
+    with pytest.raises(TypeError, match="async client"):
+        verity.protect("k", act=lambda: receipt())  # noqa: PLW0108 - a lambda can't be seen through
+    assert ledger.effect()["value"]["name"] == "TypeError"
 
 
 def test_a_background_loop_that_breaks_loses_what_is_held() -> None:

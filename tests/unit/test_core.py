@@ -69,13 +69,10 @@ def test_what_certainly_gives_an_awaitable(fn, expected: bool) -> None:
         (lambda context, /: 1, True),
         (lambda order=1: 1, False),
         (lambda context, order=1: 1, True),
-        (lambda one, two: 1, False),
         (lambda *args: 1, False),
         (lambda **options: 1, False),
-        (lambda *, option: 1, False),
         (functools.partial(lambda order, context: 1, "o"), True),
         (functools.partial(lambda order, context: 1, "o", "c"), False),
-        (functools.partial(lambda order, context: 1, order="o"), False),
         (Callable().plain, True),
         (Callable.static, True),
         (Callable.of_class, True),
@@ -88,6 +85,23 @@ def test_what_certainly_gives_an_awaitable(fn, expected: bool) -> None:
 def test_what_is_to_be_given_its_context(fn, expected: bool) -> None:
     """One required positional parameter, no more and no less."""
     assert wants_argument(fn) is expected
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        (5, "can't be called: 5"),
+        (None, "can't be called: None"),
+        (lambda one, two: 1, "needs one, two: "),
+        (lambda one, *, option: 1, "needs one, option: "),
+        (lambda *, option: 1, "needs option: "),
+        (functools.partial(lambda order, context: 1, order="o"), "needs context: "),
+    ],
+)
+def test_what_can_not_be_called(fn, words: str) -> None:
+    """Neither with a context nor without."""
+    with pytest.raises(TypeError, match=words):
+        wants_argument(fn)
 
 
 def test_the_halves_have_the_same_names() -> None:

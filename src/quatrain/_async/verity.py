@@ -30,7 +30,7 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import AsyncEffects, require_namespace
-from .protect import AsyncRun, Plan, check_payload
+from .protect import Action, AsyncRun, Plan, check_payload
 from .workflows import AsyncWorkflowContext
 
 if TYPE_CHECKING:
@@ -215,8 +215,8 @@ class AsyncVerityClient:
                 case_id=case_id,
                 run_id=run_id,
             ),
-            act=act,
-            observe=observe,
+            act=Action.check("act", act),
+            observe=None if observe is None else Action.check("observe", observe),
             on_conflict=_one_of("on_conflict", on_conflict, "retry", "throw"),
             on_lease=on_lease,
             on_uncertain=_one_of(

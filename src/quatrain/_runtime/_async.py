@@ -19,7 +19,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now
+from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now, wants_argument
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +37,7 @@ __all__ = [
     "background",
     "call",
     "finish",
+    "takes_context",
 ]
 
 Fn = Callable[P, Awaitable[T]]
@@ -257,6 +258,11 @@ class background:  # noqa: N801 - used like a function: ``async with background(
                 self._keeper.lose(str(exc))
             except Exception as exc:  # noqa: BLE001 - whatever it is, nothing is renewed any more
                 self._keeper.lose(f"its background task failed: {exc!r}")
+
+
+def takes_context(fn: Act[Any]) -> bool:
+    """Whether ``call`` is to give *fn* its context; raises TypeError when it can't call it."""
+    return wants_argument(fn)
 
 
 async def call(fn: Act[T], *args: Any) -> T:

@@ -73,14 +73,20 @@ def is_async_callable(fn: Any) -> bool:
 
 
 def wants_argument(fn: Callable[..., Any]) -> bool:
-    """True when *fn* has one required positional parameter: it is to be given its context.
+    """True when *fn* has one required parameter: it is to be given its context.
 
     A parameter with a default does not count: ``lambda order=order: …`` binds a loop variable.
+    Raises TypeError for what can't be called, with its context or without.
     """
+    if not callable(fn):
+        raise TypeError(f"can't be called: {fn!r}")
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):  # a builtin that does not tell
         return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [p for p in parameters if p.kind in positional and p.default is p.empty]
-    return len(required) == 1
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [p for p in parameters if p.default is p.empty and p.kind not in several]
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
+        names = ", ".join(p.name for p in required)
+        raise TypeError(f"needs {names}: only one parameter, by position, is an EffectContext")
+    return bool(required)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
-from ._core import Lost, Tenure, steady_now
+from ._core import Lost, Tenure, is_async_callable, steady_now, wants_argument
 from ._timer import call_later
 
 P = ParamSpec("P")
@@ -31,6 +31,7 @@ __all__ = [
     "background",
     "call",
     "finish",
+    "takes_context",
 ]
 
 Fn = Callable[P, T]
@@ -217,6 +218,13 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
             self._keeper.lose(str(exc))
         except Exception as exc:  # noqa: BLE001 - whatever it is, nothing is renewed any more
             self._keeper.lose(f"its background task failed: {exc!r}")
+
+
+def takes_context(fn: Act[Any]) -> bool:
+    """Whether ``call`` is to give *fn* its context; raises TypeError when it can't call it."""
+    if is_async_callable(fn):
+        raise TypeError("is async: use the async client for it")
+    return wants_argument(fn)
 
 
 def call(fn: Act[T], *args: Any) -> T:

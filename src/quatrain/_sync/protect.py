@@ -22,8 +22,8 @@ import attrs
 from .._failure import describe_failure
 from .._lease import EffectContext, Lease
 from .._options import OnConflict, OnLease, OnUnavailable, OnUncertain
-from .._runtime._core import Lost, wants_argument
-from .._runtime._sync import Act, Keeper, background, call
+from .._runtime._core import Lost
+from .._runtime._sync import Act, Keeper, background, call, takes_context
 from .._schedule import DEFAULT_LEASE, RenewalSchedule
 from .._telemetry import span
 from .._wire import MAX_PAYLOAD, payload_size
@@ -60,14 +60,37 @@ REPORT_LINGER = 2.0
 """Seconds the end of an effect waits for its report of ``observe``, which is audit only."""
 
 
+@attrs.frozen
+class Action:
+    """What a user passed as ``act`` or ``observe``."""
+
+    fn: Act[Any]
+    takes_context: bool
+
+    @classmethod
+    def check(cls, name: str, fn: Act[Any]) -> Action:
+        """Before any request: what can't be called must not leave a failed effect behind.
+
+        Raises VerityValidationError.
+        """
+        try:
+            return cls(fn, takes_context(fn))
+        except TypeError as exc:
+            raise VerityValidationError(f"{name} {exc}") from None
+
+    def arguments(self, context: EffectContext) -> tuple[EffectContext, ...]:
+        """What to call it with."""
+        return (context,) if self.takes_context else ()
+
+
 @attrs.frozen(kw_only=True)
 class Plan:
     """What one run is asked to do, with the client's settings filled in."""
 
     namespace: str
     request: LeaseRequestBody
-    act: Act[Any]
-    observe: Act[Any] | None
+    act: Action
+    observe: Action | None
     on_conflict: OnConflict
     on_lease: OnLease | None
     on_uncertain: OnUncertain
@@ -109,7 +132,7 @@ class Run:
                 line = "the ledger can't be reached; effect %r runs unprotected: %s"
                 self._log.warning(line, plan.effect_key, exc)
                 context = EffectContext(plan.namespace, plan.effect_key, None)
-                return call(plan.act, *_arguments(plan.act, context))
+                return call(plan.act.fn, *plan.act.arguments(context))
             if isinstance(lease, LeaseCachedResponse):
                 return self._settled(lease)
             return self._run_under(lease, sent)
@@ -205,7 +228,7 @@ class _Attempt:
         began = self._clock.now()
         try:
             with span("quatrain.observe"):
-                seen = self._keeper.call(observe, *_arguments(observe, self._context))
+                seen = self._keeper.call(observe.fn, *observe.arguments(self._context))
             self._keeper.resume()
         except (Lost, LeaseLostError):
             self._keeper.resume()
@@ -226,7 +249,7 @@ class _Attempt:
         act = self._plan.act
         try:
             with span("quatrain.act"):
-                result = self._keeper.call(act, *_arguments(act, self._context))
+                result = self._keeper.call(act.fn, *act.arguments(self._context))
         except (Lost, LeaseLostError):
             # it stopped, or was stopped, half way: nothing failed, and nobody knows how far it came
             self._keeper.resume()
@@ -320,7 +343,3 @@ def check_payload(name: str, value: Any) -> None:
     if size > MAX_PAYLOAD:
         msg = f"{name} is {size:,} bytes of JSON; at most {MAX_PAYLOAD:,} are allowed"
         raise VerityValidationError(msg)
-
-
-def _arguments(fn: Act[Any], context: EffectContext) -> tuple[EffectContext, ...]:
-    return (context,) if wants_argument(fn) else ()

@@ -30,7 +30,7 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import Effects, require_namespace
-from .protect import Plan, Run, check_payload
+from .protect import Action, Plan, Run, check_payload
 from .workflows import WorkflowContext
 
 if TYPE_CHECKING:
@@ -195,8 +195,8 @@ class VerityClient:
                 case_id=case_id,
                 run_id=run_id,
             ),
-            act=act,
-            observe=observe,
+            act=Action.check("act", act),
+            observe=None if observe is None else Action.check("observe", observe),
             on_conflict=_one_of("on_conflict", on_conflict, "retry", "throw"),
             on_lease=on_lease,
             on_uncertain=_one_of(

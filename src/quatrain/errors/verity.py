@@ -52,7 +52,7 @@ class VerityConfigError(VerityError, ConfigError):
 
 
 class VerityValidationError(VerityError, InputError):
-    """A value is not JSON, or its JSON is larger than 64 KiB."""
+    """An argument was refused: not JSON, larger than 64 KiB, or nothing that can be called."""
 
 
 class VerityTransportError(VerityError, TransportError):
