@@ -317,9 +317,11 @@ def test_the_key_shows_itself_nowhere(platform, caplog):
     assert key not in f"{platform!r} {platform.api_key!r} {vars(platform)!r} {caplog.text}"
 
 
-def test_leaves_the_logging_of_the_process_alone(database):
+def test_leaves_the_logging_of_the_process_alone(database, monkeypatch):
     """A program that runs a uvicorn of its own keeps its access log."""
     access = logging.getLogger("uvicorn.access")
+    # a server of this process, in another test, may have set it up for itself
+    monkeypatch.setattr(access, "propagate", True)
     handler = logging.NullHandler()
     access.addHandler(handler)
     try:
