@@ -12,6 +12,7 @@ import ssl
 import traceback
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -257,18 +258,21 @@ _NO_BODY: Final = [
 _JSON_BODY: Final = [*_NO_BODY, (b"content-type", b"application/json")]
 
 
-def forget_locals(exc: BaseException, *, until: BaseException | None) -> None:
-    """Clear the frames below *exc*: the HTTP stack's locals hold the Authorization header.
+def forget_frames(exc: BaseException) -> None:
+    """Drop the tracebacks below *exc*: the HTTP stack's locals hold the Authorization header.
 
-    *until* is what was being handled before the request, and is in the context of all that came
-    after: its frames are the caller's.
+    Dropped and not cleared, which would end whatever task is suspended in one of the frames: an
+    exception may be raised in several tasks, and trio's Cancelled has in its context what whoever
+    cancelled was handling.
     """
-    seen = {id(until)}
+    known: set[FrameType] = set()
     pending: list[BaseException | None] = [exc]
     while pending:
         current = pending.pop()
-        if current is None or id(current) in seen:
+        frames = [] if current is None else [f for f, _ in traceback.walk_tb(current.__traceback__)]
+        # what was caught within the request was caught by a frame that it then was raised through
+        if current is None or not frames or (known and frames[0] not in known):
             continue
-        seen.add(id(current))
-        traceback.clear_frames(current.__traceback__)
+        known.update(frames)
+        current.__traceback__ = None
         pending += [current.__cause__, current.__context__]

@@ -86,7 +86,7 @@ def test_a_server_that_is_not_there(flavour: str) -> None:
 
 
 def test_through_a_callers_http_client(flavour: str) -> None:
-    """The frames of httpx are cleared too."""
+    """The frames of httpx are dropped too."""
     with Server(answer_well) as server:
         url = server.url
 
@@ -151,7 +151,7 @@ def test_a_clients_repr_and_its_parts(flavour: str) -> None:
 
 
 def test_an_interrupted_request(flavour: str) -> None:
-    """Ctrl-C while it waits: the frames below are cleared as well."""
+    """Ctrl-C while it waits: the frames below are dropped as well."""
 
     class Interrupting(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -176,6 +176,30 @@ def test_an_interrupted_request(flavour: str) -> None:
         else:
             anyio.run(main, backend=flavour)
     assert KEY not in shown(caught.value).replace(f"KEY = '{KEY}'", "")
+
+
+def test_a_bug_in_a_callers_http_client_can_be_found(flavour: str) -> None:
+    """It is no failure of HTTP: where it was raised goes along as text, without the locals."""
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        headers = list(request.headers.raw)
+        raise RuntimeError(len(headers))
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(broken)) as http:
+            client = AsyncVerityClient(base_url="https://l.example", api_key=KEY, http_client=http)
+            await client.request_lease("ns", {"effectKey": "k"})
+
+    with pytest.raises(RuntimeError) as caught:  # noqa: PT012 - one of two
+        if flavour == "sync":
+            with httpx.Client(transport=httpx.MockTransport(broken)) as http:
+                client = VerityClient(base_url="https://l.example", api_key=KEY, http_client=http)
+                client.request_lease("ns", {"effectKey": "k"})
+        else:
+            anyio.run(main, backend=flavour)
+    (note,) = caught.value.__notes__
+    assert "in broken\n    raise RuntimeError(len(headers))" in note
+    assert KEY not in note + library_part(caught.value)
 
 
 def test_what_the_caller_was_handling_keeps_its_locals(flavour: str) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import logging
 import random
-import sys
 import time
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -134,15 +134,16 @@ class AsyncTransport:
         request = self._outgoing(call)
         began = self.clock.now()
         with span("quatrain.attempt", attempt=number):
-            handled = sys.exception()
             answer: Answer | NoAnswer
             try:
                 answer = await self._exchange(request, call.lane)
             except _http.FAILURES as exc:
-                _http.forget_locals(exc, until=handled)
+                _http.forget_frames(exc)
                 answer = NoAnswer.of(exc)
             except BaseException as exc:
-                _http.forget_locals(exc, until=handled)
+                if isinstance(exc, Exception) and not isinstance(exc, QuatrainError):
+                    exc.add_note("".join(["Raised at:\n", *traceback.format_tb(exc.__traceback__)]))
+                _http.forget_frames(exc)
                 raise
         if _log.isEnabledFor(logging.DEBUG):
             took = (self.clock.now() - began) * 1000
