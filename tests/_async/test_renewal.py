@@ -181,6 +181,7 @@ async def test_a_suspended_machine_has_lost_its_lease(
     async def act(context: EffectContext) -> None:
         clock.jump(3_600)
         assert lease_of(context).lost.is_set()
+        await clock.advance(1)
         context.raise_if_lost()
 
     with pytest.raises(LeaseLostError, match="ran out"):

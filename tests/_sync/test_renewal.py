@@ -182,6 +182,7 @@ def test_a_suspended_machine_has_lost_its_lease(
     def act(context: EffectContext) -> None:
         clock.jump(3_600)
         assert lease_of(context).lost.is_set()
+        clock.advance(1)
         context.raise_if_lost()
 
     with pytest.raises(LeaseLostError, match="ran out"):
