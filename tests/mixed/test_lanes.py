@@ -12,7 +12,12 @@ import anyio
 import pytest
 
 from quatrain._async.transport import LIMIT
-from quatrain.verity import AsyncVerityClient, VerityClient, VerityTransportError
+from quatrain.verity import (
+    AsyncVerityClient,
+    VerityClient,
+    VerityConfigError,
+    VerityTransportError,
+)
 
 from ._clients import KEY, QuickClock, commit, lease, use
 from ._server import ANSWERS, GRANT, Exchange, Server, answer_well
@@ -158,7 +163,27 @@ def test_closing_while_threads_ask_leaves_nothing_open() -> None:
             begun.wait()
             client.close()
             assert all(future.result() < 10_000 for future in asked)
-        assert client._ledger.transport._lanes._value is None
+        server.settle()
+        assert len(server.open) == 0
+
+
+def test_a_request_that_comes_upon_a_closing_client_leaves_nothing_open() -> None:
+    """It had looked before the other thread closed it."""
+    with Server(answer_well) as server:
+        client = sync_client_of(server)
+        lanes = client._ledger.transport._lanes
+        get = lanes.get
+
+        def get_late() -> Any:
+            client.close()
+            return get()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lanes, "get", get_late)
+            with pytest.raises(VerityConfigError, match="closed"):
+                client.request_lease("ns", {"effectKey": "k"})
+        assert not lanes
+    assert server.exchanges == []
 
 
 @FLAVOURS

@@ -178,6 +178,35 @@ def test_an_interrupted_request(flavour: str) -> None:
     assert KEY not in shown(caught.value).replace(f"KEY = '{KEY}'", "")
 
 
+def test_a_transport_that_fails_with_the_headers_at_hand(flavour: str) -> None:
+    """Its exception is the cause, without its frames; so is what that came of."""
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        headers = list(request.headers.raw)
+        try:
+            raise OSError(len(headers))
+        except OSError as exc:
+            raise httpx.ReadError("cut off") from exc
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(fail)) as http:
+            client = AsyncVerityClient(base_url="https://l.example", api_key=KEY, http_client=http)
+            await client.request_lease("ns", {"effectKey": "k"})
+
+    with pytest.raises(quatrain.TransportError) as caught:  # noqa: PT012 - one of two
+        if flavour == "sync":
+            with httpx.Client(transport=httpx.MockTransport(fail)) as http:
+                client = VerityClient(base_url="https://l.example", api_key=KEY, http_client=http)
+                client.request_lease("ns", {"effectKey": "k"})
+        else:
+            anyio.run(main, backend=flavour)
+    cause = caught.value.__cause__
+    assert isinstance(cause, httpx.ReadError)
+    assert isinstance(cause.__cause__, OSError)
+    kept = [f for e in (cause, cause.__cause__) for f, _ in traceback.walk_tb(e.__traceback__)]
+    assert kept == []
+
+
 def test_a_bug_in_a_callers_http_client_can_be_found(flavour: str) -> None:
     """It is no failure of HTTP: where it was raised goes along as text, without the locals."""
 
