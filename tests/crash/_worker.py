@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import itertools
 import json
 import os
 import random
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +35,8 @@ from ._world import World
 LEASE_MS = 120_000
 """As long as can be, so that none runs out unless the test moves the clock, however slow a machine
 is; nobody waits for it."""
+ACTED = "acted"
+ANY = "any"
 ASYNC_AT_ONCE = 8
 SYNC_AT_ONCE = 4
 
@@ -49,8 +51,8 @@ class Orders:
     effects: int
     seed: int
     """Of the order it goes in."""
-    dies_at: int | None
-    """The step it kills itself at."""
+    dies_at: tuple[str, int] | None
+    """The step it kills itself at: which one, and of what kind."""
     patience: int
     """How often it asks for a lease that another worker holds; then it leaves the effect alone."""
     url: str | None = None
@@ -65,23 +67,25 @@ class Worker:
     """What both flavours do."""
 
     def __init__(self, orders: Orders) -> None:
-        self._steps = itertools.count(1)
-        self._dies_at = orders.dies_at
+        self._steps: Counter[str] = Counter()
+        self._dies_at = orders.dies_at and tuple(orders.dies_at)
         self._world = World(Path(orders.world))
         self.keys = [f"effect-{number}" for number in range(orders.effects)]
         random.Random(orders.seed).shuffle(self.keys)
 
-    def step(self, *_: Any) -> None:
+    def step(self, kind: str) -> None:
         """Say so, and end here if this is the one."""
         os.write(1, b".")
-        if next(self._steps) == self._dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        for each in (kind, ANY):
+            self._steps[each] += 1
+            if (each, self._steps[each]) == self._dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def act(self, key: str) -> str:
         """With a step before the world changes, and one after."""
-        self.step()
+        self.step("acting")
         result = self._world.do(key)
-        self.step()
+        self.step(ACTED)
         return result
 
     async def act_async(self, key: str) -> str:
@@ -93,16 +97,16 @@ class Worker:
 
     def observe(self, key: str) -> str | None:
         """Whether an earlier attempt came so far."""
-        self.step()
+        self.step("observing")
         found = self._world.find(key)
-        self.step()
+        self.step("observed")
         return found
 
     def options(self, key: str) -> dict[str, Any]:
         """For ``protect``."""
         return {
             "observe": functools.partial(self.observe, key),
-            "on_lease": self.step,
+            "on_lease": lambda _: self.step("leased"),
             "lease_duration_ms": LEASE_MS,
         }
 
@@ -127,7 +131,7 @@ async def run_async(worker: Worker, orders: Orders) -> None:
                 await verity.protect(key, act=functools.partial(act, key), **worker.options(key))
             except LeaseConflictError:
                 continue
-            worker.step()
+            worker.step("done")
 
     async def all_of(verity: AsyncVerityClient) -> None:
         async with asyncio.TaskGroup() as group:
@@ -152,7 +156,7 @@ def run_sync(worker: Worker, orders: Orders) -> None:
             verity.protect(key, act=act, **worker.options(key))
         except LeaseConflictError:
             return
-        worker.step()
+        worker.step("done")
 
     def all_of(verity: VerityClient) -> None:
         with ThreadPoolExecutor(SYNC_AT_ONCE) as pool:

@@ -11,7 +11,7 @@ import pytest
 
 from ._audit import audit
 from ._processes import PATIENCE, Site, kill
-from ._worker import Orders
+from ._worker import ACTED, ANY, Orders
 from ._world import World, result_of
 
 EFFECTS = 40
@@ -31,7 +31,9 @@ def test_killed_workers_leave_nothing_done_twice_or_not_at_all(
     if place == "server":
         where = {"url": site.serve().url}
 
-    def work(flavour: str, dies_at: int | None, patience: int) -> subprocess.Popen[bytes]:
+    def work(
+        flavour: str, dies_at: tuple[str, int] | None, patience: int
+    ) -> subprocess.Popen[bytes]:
         orders = Orders(
             flavour=flavour,
             world=str(tmp_path / "world"),
@@ -43,8 +45,9 @@ def test_killed_workers_leave_nothing_done_twice_or_not_at_all(
         )
         return site.start_worker(orders)
 
-    for _ in range(ROUNDS):
-        by_itself = work(luck.choice(FLAVOURS), luck.randint(1, STEPS), patience=2)
+    deaths = [(ANY, luck.randint(1, STEPS)) for _ in range(ROUNDS - 1)]
+    for dies_at in [(ACTED, luck.randint(1, 5)), *deaths]:
+        by_itself = work(luck.choice(FLAVOURS), dies_at, patience=2)
         from_outside = work(luck.choice(FLAVOURS), None, patience=2)
         assert from_outside.stdout is not None
         from_outside.stdout.read(luck.randint(1, STEPS))
@@ -60,9 +63,8 @@ def test_killed_workers_leave_nothing_done_twice_or_not_at_all(
     assert {key: ("COMMITTED", f'"{result_of(key)}"') for key in world.done()} == {
         key: (record.status, record.result) for key, record in records.items()
     }
-    # the deaths were of the kind that matters: some in the middle, some right after the action
-    sources = {record.source for record in records.values() if record.fence_token > 1}
-    assert {"acted", "observed"} == sources
+    # at least the first to die had acted, and told nobody
+    assert "observed" in {record.source for record in records.values()}
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
