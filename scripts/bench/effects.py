@@ -95,7 +95,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", type=_groups, default=list(GROUPS), metavar=",".join(GROUPS))
     parser.add_argument("--rounds", type=_positive, default=7, help="of each comparison")
-    parser.add_argument("--seconds", type=float, default=0.5, help="of each leg of a round")
+    parser.add_argument("--seconds", type=_duration, default=0.5, help="of each leg of a round")
     parser.add_argument("--in-flight", type=_numbers, default=[1, 10, 50, 100], metavar="1,10,…")
     parser.add_argument(
         "--directory", type=Path, help="where the databases are made: its disk is measured too"
@@ -121,6 +121,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, at most an hour")
+    return seconds
 
 
 if __name__ == "__main__":
