@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +13,7 @@ import anyio
 import pytest
 
 from quatrain._async.transport import LIMIT
+from quatrain._sync.lanes import Lanes
 from quatrain.verity import (
     AsyncVerityClient,
     VerityClient,
@@ -346,6 +348,38 @@ def test_a_connection_that_was_idle_for_long_is_closed() -> None:
         client.request_lease("ns", {"effectKey": "k"})
         server.settle()
         assert len(server.open) == 1
+
+
+class StubLane:
+    """Answers at once."""
+
+    status = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def handle_request(self, request: Any) -> Any:
+        return self
+
+    def read(self) -> bytes:
+        return b"answer"
+
+    def close(self) -> None:
+        pass
+
+
+class Stealing(deque[Any]):
+    """Idle lanes that another thread takes the moment they are there."""
+
+    def append(self, item: Any) -> None:
+        super().append(item)
+        self.pop()
+
+
+def test_a_lane_may_be_taken_the_moment_it_is_given_back() -> None:
+    """By another thread; the answer that came over it is not lost."""
+    lanes = Lanes(StubLane, limit=1, clock=QuickClock())  # type: ignore[arg-type]
+    lanes._idle = Stealing()
+    request: Any = None
+    assert lanes.exchange(request).content == b"answer"
 
 
 async def test_proxies_are_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:

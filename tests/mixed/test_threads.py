@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from quatrain._runtime import _sync
 from quatrain._runtime._core import Lost
 from quatrain._runtime._sync import Keeper, background
+from quatrain._runtime._timer import Timer
 from quatrain.verity import (
     CommitRefusedError,
     EffectContext,
@@ -281,6 +283,79 @@ def test_what_makes_a_coroutine_is_refused(verity: VerityClient, ledger: FakeLed
     with pytest.raises(TypeError, match="async client"):
         verity.protect("k", act=lambda: receipt())  # noqa: PLW0108 - a lambda can't be seen through
     assert ledger.effect()["value"]["name"] == "TypeError"
+
+
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on, the package can start no thread, as where the process has too many."""
+
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    return lambda: monkeypatch.setattr("threading.Thread.start", fail)
+
+
+def test_where_no_thread_can_renew_the_result_is_committed_all_the_same(
+    verity: VerityClient, clock: ManualClock, ledger: FakeLedger, no_threads: Callable[[], None]
+) -> None:
+    """The lease runs out, but nobody else began."""
+
+    def act() -> str:
+        no_threads()
+        with contextlib.suppress(RuntimeError):  # the timer logs it
+            clock.advance(20)
+        return "receipt"
+
+    assert verity.protect("k", act=act) == "receipt"
+    assert ledger.effect()["status"] == "COMMITTED"
+
+
+def test_a_timer_that_could_not_start_starts_with_the_next_call(
+    monkeypatch: pytest.MonkeyPatch, no_threads: Callable[[], None]
+) -> None:
+    """One moment without threads does not end all renewals of the process."""
+    timer = Timer()
+    no_threads()
+    with pytest.raises(RuntimeError):
+        timer.call_later(3_600, lambda: None)
+    monkeypatch.undo()
+    called = threading.Event()
+    timer.call_later(0, called.set)
+    assert called.wait(10)
+    assert timer._heap == []
+
+
+@pytest.mark.parametrize("after", [10.0, 0.0])
+def test_where_the_block_is_not_entered_nothing_begins(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock, after: float
+) -> None:
+    """Interrupted just before it: nobody would ever end a renewal."""
+    began: list[Keeper] = []
+    ended: list[bool] = []
+
+    def loop(keeper: Keeper) -> None:
+        began.append(keeper)
+        ended.append(keeper._stop.wait(10))
+
+    def interrupted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def then_interrupted(*args: Any) -> None:
+            method(*args)
+            raise KeyboardInterrupt
+
+        return then_interrupted
+
+    monkeypatch.setattr(clock, "call_later", interrupted(clock.call_later))
+    monkeypatch.setattr(background, "_start", interrupted(background._start))
+    with pytest.raises(KeyboardInterrupt), background(loop, after=after, clock=clock):
+        pytest.fail("entered")
+    monkeypatch.undo()
+    if after:
+        clock.advance(20)
+        assert began == []
+    else:
+        for thread in background_threads():
+            thread.join()
+        assert ended == [True]
 
 
 def test_a_background_loop_that_breaks_loses_what_is_held() -> None:

@@ -69,7 +69,12 @@ class AsyncLanes:
         self._idle.append((lane, now))
         if self._closed:  # by another thread, which may have been through the idle lanes already
             await self.aclose()
-        elif now - self._idle[0][1] > KEEPALIVE_EXPIRY:
+            return
+        try:
+            _, used = self._idle[0]
+        except IndexError:  # another thread has taken it at once
+            return
+        if now - used > KEEPALIVE_EXPIRY:
             await self._close_idle(before=now - KEEPALIVE_EXPIRY)
 
     async def aclose(self) -> None:

@@ -180,10 +180,15 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
 
     def __enter__(self) -> Keeper:
         context = contextvars.copy_context()
-        if self._after > 0:
-            self._call_off = self._clock.call_later(self._after, lambda: self._start(context))
-        else:
-            self._start(context)
+        try:
+            if self._after > 0:
+                self._call_off = self._clock.call_later(self._after, lambda: self._start(context))
+            else:
+                self._start(context)
+        except BaseException:  # Ctrl-C: the block is never entered, and nothing may begin for it
+            self._over = True
+            self._keeper._stop.set()  # noqa: SLF001 - the two are one thing
+            raise
         return self._keeper
 
     def __exit__(
@@ -206,10 +211,11 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
         with self._lock:
             if self._over:
                 return
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=context.run, args=(self._run,), name="quatrain-background", daemon=True
             )
-            self._thread.start()
+            thread.start()
+            self._thread = thread  # after it: what could not be started can't be joined
 
     def _run(self) -> None:
         try:

@@ -44,13 +44,14 @@ class Timer:
     def call_later(self, seconds: float, fn: Callable[[], None]) -> Callable[[], None]:
         """Have the timer's thread call *fn*, which must not block; the answer calls it off."""
         with self._wake:
+            if self._thread is None:
+                # where no thread can be had nothing is entered, and the next call tries again
+                thread = threading.Thread(target=self._run, name="quatrain-timer", daemon=True)
+                thread.start()
+                self._thread = thread
             call = _Call(time.monotonic() + seconds, next(self._numbers), fn)
             heapq.heappush(self._heap, call)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="quatrain-timer")
-                self._thread.daemon = True
-                self._thread.start()
-            elif self._heap[0] is call:
+            if self._heap[0] is call:
                 self._wake.notify()
         return lambda: self._call_off(call)
 
