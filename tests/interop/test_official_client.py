@@ -328,6 +328,8 @@ async def test_a_conflict_is_waited_for(settings: dict[str, Any], platform: Serv
         await asyncio.to_thread(platform.recorder.wait_for, "lease", 4)
         platform.clock.advance(LEASE_MS + 1)
         assert "mine" == await asking
+        # its report goes out on a task that nobody awaits: closing the client would cut it off
+        await asyncio.to_thread(platform.recorder.wait_for, "report-observe")
 
 
 async def test_a_wrong_key_is_401(settings: dict[str, Any]) -> None:
