@@ -179,6 +179,7 @@ async def test_a_suspended_machine_has_lost_its_lease(
     """Known at once, also before the renewal that was due."""
 
     async def act(context: EffectContext) -> None:
+        await clock.advance(1)
         clock.jump(3_600)
         assert lease_of(context).lost.is_set()
         await clock.advance(1)

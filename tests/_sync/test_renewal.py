@@ -180,6 +180,7 @@ def test_a_suspended_machine_has_lost_its_lease(
     """Known at once, also before the renewal that was due."""
 
     def act(context: EffectContext) -> None:
+        clock.advance(1)
         clock.jump(3_600)
         assert lease_of(context).lost.is_set()
         clock.advance(1)

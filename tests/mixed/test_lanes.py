@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -163,6 +164,8 @@ def test_closing_while_threads_ask_leaves_nothing_open() -> None:
         with ThreadPoolExecutor(20) as pool:
             asked = [pool.submit(ask, number) for number in range(20)]
             begun.wait()
+            while len(server.exchanges) < 200:  # until they are all at it
+                time.sleep(0.0001)
             client.close()
             assert all(future.result() < 10_000 for future in asked)
         server.settle()
