@@ -193,6 +193,15 @@ class Answer:
             content = httpx.Response(status, headers=list(headers), stream=body).read()
         return cls(status, headers, content)
 
+    @classmethod
+    def of(cls, response: httpx.Response) -> Answer:
+        """From a caller's client; without its content when that has not been read."""
+        try:
+            content = response.content
+        except httpx.ResponseNotRead:
+            content = b""
+        return cls(response.status_code, response.headers.raw, content)
+
     @property
     def ok(self) -> bool:
         """Whether it is a success."""
@@ -216,10 +225,10 @@ class NoAnswer:
     cause: Exception = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, exc: Exception) -> NoAnswer:
-        """From one of FAILURES."""
+    def of(cls, exc: Exception, key: Secret) -> NoAnswer:
+        """From whatever was raised; *key* is masked in its text."""
         text = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
-        return cls(not isinstance(exc, _NEVER_SENT), text, exc)
+        return cls(not isinstance(exc, _NEVER_SENT), key.scrub(text), exc)
 
 
 FAILURES: Final = (
@@ -230,6 +239,7 @@ FAILURES: Final = (
     httpcore.TimeoutException,
     httpcore.UnsupportedProtocol,
 )
+"""What the HTTP stack raises by itself."""
 _NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,

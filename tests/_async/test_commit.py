@@ -21,7 +21,7 @@ from quatrain.verity import (
     VerityValidationError,
 )
 
-from .._doubles import AsyncManualClock, FakeLedger
+from .._doubles import KEY, AsyncLedgerTransport, AsyncManualClock, FakeLedger
 
 Connect = Callable[..., AsyncVerityClient]
 
@@ -218,3 +218,72 @@ async def test_how_often_a_commit_is_sent_can_be_set(
     with pytest.raises(CommitUncertainError):
         await connect(max_retries=0).protect("k", act=act)
     assert ledger.verbs == ["lease", "commit"]
+
+
+@pytest.mark.parametrize("verb", ["lease", "commit", "renew", "fail"])
+async def test_whatever_a_callers_transport_raises_is_no_answer(
+    verity: AsyncVerityClient, ledger: FakeLedger, verb: str
+) -> None:
+    """Its kind can't be known; the key does not come out of it."""
+    ledger.faults[verb].append(RuntimeError(f"odd: Bearer {KEY}"))
+    ledger.always[verb] = OSError("odder")
+    if verb == "commit":
+        with pytest.raises(CommitUncertainError) as caught:
+            await verity.protect("k", act=Action())
+        assert caught.value.result == "receipt"
+        failure: Any = caught.value.commit_error
+    else:
+        body = {"effectKey": "k", "fenceToken": 1, "leaseToken": "t", "error": None}
+        call = verity.request_lease if verb == "lease" else getattr(verity, verb)
+        with pytest.raises(VerityTransportError) as raised:
+            await call("ns", body)
+        failure = raised.value
+    assert isinstance(failure, VerityTransportError)
+    assert failure.sent
+    assert KEY not in str(failure.attempts)
+
+
+async def test_what_breaks_in_the_commit_itself_does_not_take_the_result_along(
+    verity: AsyncVerityClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may take it for a failed action."""
+
+    async def commit(*_: Any, **__: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(verity._ledger, "commit", commit)
+    with pytest.raises(CommitUncertainError) as caught:
+        await verity.protect("k", act=Action())
+    assert caught.value.result == "receipt"
+
+
+async def test_what_breaks_while_a_failure_is_recorded_does_not_hide_it(
+    verity: AsyncVerityClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The action's own exception is what the caller gets."""
+
+    async def fail(*_: Any) -> None:
+        raise RecursionError
+
+    async def act() -> None:
+        raise LookupError("no such order")
+
+    monkeypatch.setattr(verity._ledger, "fail", fail)
+    with pytest.raises(LookupError):
+        await verity.protect("k", act=act)
+
+
+async def test_event_hooks_that_check_answers_hide_none(
+    connect: Connect, ledger: FakeLedger, clock: AsyncManualClock, act: Action
+) -> None:
+    """A 409 is asked again, and a 503 too."""
+
+    async def check(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    ledger.faults["lease"].append(409)
+    ledger.faults["commit"].append(503)
+    transport = AsyncLedgerTransport(ledger)
+    async with httpx.AsyncClient(transport=transport, event_hooks={"response": [check]}) as http:
+        assert await connect(http_client=http).protect("k", act=act) == "receipt"
+    assert ledger.verbs == ["lease", "lease", "commit", "commit"]

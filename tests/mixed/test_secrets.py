@@ -208,7 +208,7 @@ def test_a_transport_that_fails_with_the_headers_at_hand(flavour: str) -> None:
 
 
 def test_a_bug_in_a_callers_http_client_can_be_found(flavour: str) -> None:
-    """It is no failure of HTTP: where it was raised goes along as text, without the locals."""
+    """It is the cause; where it was raised goes along as text, without the locals."""
 
     def broken(request: httpx.Request) -> httpx.Response:
         headers = list(request.headers.raw)
@@ -219,14 +219,16 @@ def test_a_bug_in_a_callers_http_client_can_be_found(flavour: str) -> None:
             client = AsyncVerityClient(base_url="https://l.example", api_key=KEY, http_client=http)
             await client.request_lease("ns", {"effectKey": "k"})
 
-    with pytest.raises(RuntimeError) as caught:  # noqa: PT012 - one of two
+    with pytest.raises(VerityTransportError) as caught:  # noqa: PT012 - one of two
         if flavour == "sync":
             with httpx.Client(transport=httpx.MockTransport(broken)) as http:
                 client = VerityClient(base_url="https://l.example", api_key=KEY, http_client=http)
                 client.request_lease("ns", {"effectKey": "k"})
         else:
             anyio.run(main, backend=flavour)
-    (note,) = caught.value.__notes__
+    cause = caught.value.__cause__
+    assert isinstance(cause, RuntimeError)
+    (note,) = cause.__notes__
     assert "in broken\n    raise RuntimeError(len(headers))" in note
     assert KEY not in note + library_part(caught.value)
 

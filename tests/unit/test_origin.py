@@ -208,7 +208,7 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
 )
 def test_what_surely_was_not_sent(exc: Exception, expected: bool) -> None:
     """Only what fails before the connection stands."""
-    assert NoAnswer.of(exc).sent is not expected
+    assert NoAnswer.of(exc, Secret("key")).sent is not expected
 
 
 def test_a_target_that_no_server_takes_is_refused() -> None:

@@ -287,30 +287,28 @@ class _Attempt:
             raise CommitRefusedError(
                 self._plan.effect_key, result, exc, self._granted.fence_token
             ).with_resolver(lambda: self._send_commit(result, source, 0)) from exc
-        except VerityError as exc:
+        except Exception as exc:  # whatever it is, the result must not be lost with it
             self._log.warning("commit of effect %r unconfirmed: %s", self._plan.effect_key, exc)
             raise self._unconfirmed(result, source, exc) from exc
         self._log.debug("effect %r committed as %s", self._plan.effect_key, source)
         return result
 
-    def _unconfirmed(
-        self, result: Any, source: Source, reason: VerityError
-    ) -> CommitUncertainError:
+    def _unconfirmed(self, result: Any, source: Source, reason: Exception) -> CommitUncertainError:
         return CommitUncertainError(
             self._plan.effect_key, result, reason, self._granted.fence_token
         ).with_resolver(lambda: self._send_commit(result, source, 0))
 
     async def _record_failure(self, exc: Exception) -> None:
         """Tell the ledger that the action failed; never in the way of the exception itself."""
-        body = FailRequestBody(
-            **self._holder(),
-            error=describe_failure(exc),
-            source="acted",
-            run_id=self._plan.request.run_id,
-        )
         try:
+            body = FailRequestBody(
+                **self._holder(),
+                error=describe_failure(exc),
+                source="acted",
+                run_id=self._plan.request.run_id,
+            )
             await self._ledger.fail(self._plan.namespace, body)
-        except VerityError as failure:
+        except Exception as failure:  # noqa: BLE001 - see above
             line = "the failure of effect %r could not be recorded; its lease will run out: %s"
             self._log.warning(line, self._plan.effect_key, failure)
 

@@ -138,12 +138,17 @@ class Transport:
             answer: Answer | NoAnswer
             try:
                 answer = self._exchange(request, call.lane)
-            except _http.FAILURES as exc:
+            except httpx.HTTPStatusError as exc:  # a caller's client that checks in an event hook
                 _http.forget_frames(exc)
-                answer = NoAnswer.of(exc)
-            except BaseException as exc:
-                if isinstance(exc, Exception) and not isinstance(exc, QuatrainError):
+                answer = Answer.of(exc.response)
+            except QuatrainError:
+                raise
+            except Exception as exc:  # noqa: BLE001 - a caller's hooks and transports raise anything
+                if not isinstance(exc, _http.FAILURES):
                     exc.add_note("".join(["Raised at:\n", *traceback.format_tb(exc.__traceback__)]))
+                _http.forget_frames(exc)
+                answer = NoAnswer.of(exc, self._key)
+            except BaseException as exc:
                 _http.forget_frames(exc)
                 raise
         if _log.isEnabledFor(logging.DEBUG):
@@ -159,7 +164,7 @@ class Transport:
             if self._client.is_closed:
                 raise self._family.config("the http_client that was passed in is closed")
             response = self._client.send(request.for_client(), auth=None, follow_redirects=False)
-            return Answer(response.status_code, response.headers.raw, response.content)
+            return Answer.of(response)
         lanes = self._lanes.get()[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             self._lanes.close()
