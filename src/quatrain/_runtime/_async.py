@@ -104,9 +104,9 @@ class Keeper(Tenure):
         return False
 
     def extend(self, deadline: float) -> None:
-        """Held for sure until *deadline*; too late when it is lost already."""
+        """Held for sure until *deadline* at least; too late when it is lost already."""
         if not self.lost:
-            self._deadline = deadline
+            self._know(deadline)
             if self._body is not None:
                 self._body.deadline = anyio.current_time() + self.remaining
 
@@ -138,18 +138,19 @@ class Keeper(Tenure):
         return cast("T", result)
 
     async def _while_held(self, fn: Callable[..., Awaitable[T]], *args: Any) -> T:
-        with anyio.CancelScope() as scope:
-            self._body = scope
-            if self._deadline < math.inf:
-                scope.deadline = anyio.current_time() + self.remaining
-            try:
+        scope = anyio.CancelScope()
+        try:
+            with scope:  # inside the try: it takes its Cancelled out of a group of trio's
+                self._body = scope
+                if self._deadline < math.inf:
+                    scope.deadline = anyio.current_time() + self.remaining
                 return await fn(*args)
-            except Exception as exc:
-                if scope.cancel_called:  # it broke while it was being cancelled
-                    raise Lost(self.reason or EXPIRED) from exc
-                raise
-            finally:
-                self._body = None
+        except Exception as exc:
+            if scope.cancel_called:  # it broke while it was being cancelled
+                raise Lost(self.reason or EXPIRED) from exc
+            raise
+        finally:
+            self._body = None
         self.lose(self.reason or EXPIRED)
         raise Lost(self.reason or EXPIRED)
 
@@ -157,7 +158,7 @@ class Keeper(Tenure):
         outcome = _Outcome[Any]()
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(anyio.to_thread.run_sync, outcome.by, fn, *args)
+                group.start_soon(self._outlast_thread, outcome, fn, *args)
             # trio's groups wait for the thread, and then forget that they were cancelled
             await anyio.lowlevel.checkpoint_if_cancelled()
         except BaseException as exc:  # noqa: BLE001 - raised again, here or by resume()
@@ -167,6 +168,18 @@ class Keeper(Tenure):
                 raise interrupted from None
             self._interrupted = interrupted
         return outcome.get()
+
+    async def _outlast_thread(
+        self, outcome: _Outcome[Any], fn: Callable[..., Any], *args: Any
+    ) -> None:
+        try:
+            await anyio.to_thread.run_sync(outcome.by, fn, *args)
+        except anyio.get_cancelled_exc_class():
+            # asyncio cancels all tasks of a loop that ends, this one too; the thread goes on
+            with anyio.CancelScope(shield=True):
+                while outcome.begun and not outcome:  # noqa: ASYNC110 - set by a thread, for once
+                    await anyio.sleep(0.01)
+            raise
 
     async def finish(self, fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
         """``finish`` in the block's own task group: it ends before the block does."""
@@ -252,8 +265,15 @@ class background:  # noqa: N801 - used like a function: ``async with background(
     async def _run(self) -> None:
         with self._keeper._loop:  # noqa: SLF001
             try:
-                await self._clock.sleep(self._after)
-                await self._fn(self._keeper, *self._args)
+                try:
+                    await self._clock.sleep(self._after)
+                    await self._fn(self._keeper, *self._args)
+                except anyio.get_cancelled_exc_class():
+                    if self._keeper._loop.cancel_called:  # noqa: SLF001
+                        raise
+                    # asyncio cancels all tasks of a loop that ends, while the block has to wait
+                    # for a thread
+                    await self._fn(self._keeper, *self._args)
             except Lost as exc:
                 self._keeper.lose(str(exc))
             except Exception as exc:  # noqa: BLE001 - whatever it is, nothing is renewed any more
@@ -278,7 +298,10 @@ async def call(fn: Act[T], *args: Any) -> T:
 
 
 async def finish(fn: Callable[..., Awaitable[T]], *args: Any, seconds: float = 5.0) -> T:
-    """``fn(*args)``, begun and ended whatever cancels the caller: then for *seconds* more."""
+    """``fn(*args)``, begun and ended whatever cancels the caller: then for *seconds* more.
+
+    Where an asyncio loop ends and cancels all its tasks, *fn* is begun a second time.
+    """
     outcome = _Outcome[T]()
     try:
         async with anyio.create_task_group() as group:
@@ -300,9 +323,17 @@ async def _finish_in(
     done = anyio.Event()
 
     async def run() -> None:
-        with scope:
-            await outcome.of(fn, *args)
-        done.set()
+        try:
+            with scope:
+                try:
+                    await outcome.of(fn, *args)
+                except anyio.get_cancelled_exc_class():
+                    if scope.cancel_called:
+                        raise
+                    # asyncio cancels all tasks of a loop that ends, this one too
+                    await outcome.of(fn, *args)
+        finally:
+            done.set()
 
     group.start_soon(run)
     try:
@@ -408,6 +439,7 @@ class _Outcome(Generic[T]):
     """What a child task came to, carried around its task group so that nothing is wrapped."""
 
     def __init__(self) -> None:
+        self.begun = False
         self._results: list[T] = []
         self._error: BaseException | None = None
 
@@ -423,6 +455,7 @@ class _Outcome(Generic[T]):
             self._error = exc
 
     def by(self, fn: Callable[..., T], *args: Any) -> None:
+        self.begun = True
         try:
             self._results.append(fn(*args))
         except BaseException as exc:  # noqa: BLE001 - raised again by get()

@@ -57,6 +57,11 @@ class Tenure:
         """Seconds it is still held for sure; 0 once it is lost."""
         return 0.0 if self.lost else self._deadline - self._now()
 
+    def _know(self, deadline: float) -> None:
+        # the block and a loop that is due at once both tell of the grant, in any order
+        known = self._deadline
+        self._deadline = deadline if known == math.inf else max(known, deadline)
+
     def check(self) -> None:
         """Raise Lost when it is."""
         if (reason := self.reason) is not None:

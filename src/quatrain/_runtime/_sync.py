@@ -106,9 +106,9 @@ class Keeper(Tenure):
         return self._clock.wait_for(self._stop, seconds) or not self._owner.is_alive()
 
     def extend(self, deadline: float) -> None:
-        """Held for sure until *deadline*; too late when it is lost already."""
+        """Held for sure until *deadline* at least; too late when it is lost already."""
         if not self.lost:
-            self._deadline = deadline
+            self._know(deadline)
 
     def lose(self, reason: str) -> None:
         """It is lost: the block sees it when it looks."""
