@@ -91,13 +91,16 @@ class Origin:
         """None for plain http: then no certificates are loaded for nothing."""
         return ssl_context() if self.core.scheme == b"https" else None
 
-    def proxy(self) -> str | None:
+    def proxy(self) -> httpx.Proxy | None:
         """The environment's proxy (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``)."""
         host = self.core.host.decode()
         if _is_loopback(host) or urllib.request.proxy_bypass(host):
             return None
         proxies = urllib.request.getproxies()
-        return proxies.get(self.core.scheme.decode()) or proxies.get("all")
+        url = proxies.get(self.core.scheme.decode()) or proxies.get("all")
+        if not url:
+            return None
+        return httpx.Proxy(url if "://" in url else f"http://{url}")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 import threading
 import time
@@ -385,17 +386,21 @@ def test_a_lane_may_be_taken_the_moment_it_is_given_back() -> None:
     assert lanes.exchange(request).content == b"answer"
 
 
-async def test_proxies_are_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["http://user:p%40ss@{}", "user:p%40ss@{}"])
+async def test_proxies_are_gone_through(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     """The environment's, for an origin that is not on loopback; the key goes through it."""
 
     def proxy(exchange: Exchange) -> None:
         exchange.answer(grant(exchange))
 
     with Server(proxy) as server:
-        monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        monkeypatch.setenv("http_proxy", form.format(f"127.0.0.1:{server.port}"))
         async with AsyncVerityClient(
             base_url="http://ledger.invalid:8080/v1", api_key=KEY, allow_insecure=True
         ) as client:
             granted = await client.request_lease("ns", {"effectKey": "k"})
     assert granted.effect_key == "k"
-    assert server.exchanges[0].target == "http://ledger.invalid:8080/v1/effects/ns/lease"
+    [exchange] = server.exchanges
+    assert exchange.target == "http://ledger.invalid:8080/v1/effects/ns/lease"
+    credentials = base64.b64encode(b"user:p@ss").decode()
+    assert exchange.headers["proxy-authorization"] == f"Basic {credentials}"

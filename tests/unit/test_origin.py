@@ -186,7 +186,12 @@ def test_the_environments_proxy_is_used_but_not_for_loopback(
     monkeypatch.setenv("no_proxy", "inside.example")
     hosts = ("api.example", "inside.example", "127.0.0.1", "localhost")
     found = [parse(f"https://{host}").proxy() for host in hosts]
-    assert found == ["http://proxy.example:3128", None, None, None]
+    assert [proxy and str(proxy.url) for proxy in found] == [
+        "http://proxy.example:3128",
+        None,
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,10 @@ def make_lane(origin: Origin) -> Lane:
     proxy = origin.proxy()
     if proxy is None:
         return httpcore.AsyncHTTPConnection(origin.core, **options)
-    options["max_connections"] = 1
-    if proxy.startswith("socks"):
-        return httpcore.AsyncSOCKSProxy(proxy, **options)
-    return httpcore.AsyncHTTPProxy(proxy, **options)
+    options |= {"max_connections": 1, "proxy_auth": proxy.raw_auth}
+    if proxy.url.scheme.startswith("socks"):
+        return httpcore.AsyncSOCKSProxy(str(proxy.url), **options)
+    return httpcore.AsyncHTTPProxy(str(proxy.url), **options)
 
 
 def _is_over(lane: Lane) -> bool:

@@ -104,10 +104,10 @@ def make_lane(origin: Origin) -> Lane:
     proxy = origin.proxy()
     if proxy is None:
         return httpcore.HTTPConnection(origin.core, **options)
-    options["max_connections"] = 1
-    if proxy.startswith("socks"):
-        return httpcore.SOCKSProxy(proxy, **options)
-    return httpcore.HTTPProxy(proxy, **options)
+    options |= {"max_connections": 1, "proxy_auth": proxy.raw_auth}
+    if proxy.url.scheme.startswith("socks"):
+        return httpcore.SOCKSProxy(str(proxy.url), **options)
+    return httpcore.HTTPProxy(str(proxy.url), **options)
 
 
 def _is_over(lane: Lane) -> bool:
