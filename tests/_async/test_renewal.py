@@ -302,3 +302,20 @@ async def test_the_lease_shows_how_it_stands(
         "<Lease of 'k', fence 1, lost>",
         "<EffectContext ns/k under <Lease of 'k', fence 1, lost>>",
     ]
+
+
+async def test_a_lease_counts_from_the_attempt_that_got_it(
+    verity: AsyncVerityClient, ledger: FakeLedger, clock: AsyncManualClock
+) -> None:
+    """Not from the first, which surely never arrived and took longer than a lease lasts."""
+
+    def hang() -> Exception:
+        clock.jump(40)
+        return httpx.ConnectTimeout("no way there")
+
+    async def act(context: EffectContext) -> float:
+        assert context.lease is not None
+        return context.lease.remaining()
+
+    ledger.faults["lease"].append(hang)
+    assert await verity.protect("k", act=act) == 30.0

@@ -301,3 +301,20 @@ def test_the_lease_shows_how_it_stands(verity: VerityClient, clock: ManualClock)
         "<Lease of 'k', fence 1, lost>",
         "<EffectContext ns/k under <Lease of 'k', fence 1, lost>>",
     ]
+
+
+def test_a_lease_counts_from_the_attempt_that_got_it(
+    verity: VerityClient, ledger: FakeLedger, clock: ManualClock
+) -> None:
+    """Not from the first, which surely never arrived and took longer than a lease lasts."""
+
+    def hang() -> Exception:
+        clock.jump(40)
+        return httpx.ConnectTimeout("no way there")
+
+    def act(context: EffectContext) -> float:
+        assert context.lease is not None
+        return context.lease.remaining()
+
+    ledger.faults["lease"].append(hang)
+    assert verity.protect("k", act=act) == 30.0

@@ -33,12 +33,18 @@ class AsyncLedger:
     def __init__(self, transport: AsyncTransport) -> None:
         self.transport = transport
 
-    async def lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
-        """Ask for the lease. Raises LeaseConflictError when another agent holds it."""
+    async def lease(
+        self, namespace: str, body: LeaseRequestBody | Wire
+    ) -> tuple[LeaseResponse, float]:
+        """Ask for the lease; the answer, and the clock's time before it was asked for.
+
+        Raises LeaseConflictError when another agent holds it.
+        """
         try:
             # a union is no class to the type checker; to the converter it is
             into = cast("type[LeaseResponse]", LeaseResponse)
-            return await self._post(namespace, "lease", body, into)
+            call = _call(namespace, "lease", body)
+            return await self.transport.send_timed(call, into)
         except VerityConflictError as exc:
             raise LeaseConflictError(
                 _effect_key(body),
@@ -120,23 +126,9 @@ class AsyncLedger:
         verb: str,
         body: Any,
         into: type[T],
-        *,
-        lane: Lane = "main",
-        repeatable: bool = False,
-        timeout: float | None = None,
-        max_retries: int | None = None,
+        **options: Any,
     ) -> T:
-        call = Call(
-            name=f"verity.{verb}",
-            method="POST",
-            path=("effects", namespace, verb),
-            body=body,
-            lane=lane,
-            repeatable=repeatable,
-            timeout=timeout,
-            max_retries=max_retries,
-        )
-        return await self.transport.send(call, into)
+        return await self.transport.send(_call(namespace, verb, body, **options), into)
 
     async def _get(self, path: tuple[str, ...], query: Mapping[str, str], into: type[T]) -> T:
         call = Call(
@@ -147,3 +139,25 @@ class AsyncLedger:
 
 def _effect_key(body: LeaseRequestBody | Wire) -> str:
     return str(body.get("effectKey", "")) if isinstance(body, Mapping) else body.effect_key
+
+
+def _call(
+    namespace: str,
+    verb: str,
+    body: Any,
+    *,
+    lane: Lane = "main",
+    repeatable: bool = False,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+) -> Call:
+    return Call(
+        name=f"verity.{verb}",
+        method="POST",
+        path=("effects", namespace, verb),
+        body=body,
+        lane=lane,
+        repeatable=repeatable,
+        timeout=timeout,
+        max_retries=max_retries,
+    )

@@ -275,7 +275,7 @@ class AsyncVerityClient:
 
     async def request_lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
         """Ask for a lease. Raises LeaseConflictError, VerityApiError, VerityTransportError."""
-        return await self._ledger.lease(namespace, body)
+        return (await self._ledger.lease(namespace, body))[0]
 
     async def commit(self, namespace: str, body: CommitRequestBody | Wire) -> CommitResponse:
         """Record a result. Raises VerityConflictError when the fence token is not the newest."""

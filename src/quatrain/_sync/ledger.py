@@ -34,12 +34,16 @@ class Ledger:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    def lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
-        """Ask for the lease. Raises LeaseConflictError when another agent holds it."""
+    def lease(self, namespace: str, body: LeaseRequestBody | Wire) -> tuple[LeaseResponse, float]:
+        """Ask for the lease; the answer, and the clock's time before it was asked for.
+
+        Raises LeaseConflictError when another agent holds it.
+        """
         try:
             # a union is no class to the type checker; to the converter it is
             into = cast("type[LeaseResponse]", LeaseResponse)
-            return self._post(namespace, "lease", body, into)
+            call = _call(namespace, "lease", body)
+            return self.transport.send_timed(call, into)
         except VerityConflictError as exc:
             raise LeaseConflictError(
                 _effect_key(body),
@@ -115,23 +119,9 @@ class Ledger:
         verb: str,
         body: Any,
         into: type[T],
-        *,
-        lane: Lane = "main",
-        repeatable: bool = False,
-        timeout: float | None = None,
-        max_retries: int | None = None,
+        **options: Any,
     ) -> T:
-        call = Call(
-            name=f"verity.{verb}",
-            method="POST",
-            path=("effects", namespace, verb),
-            body=body,
-            lane=lane,
-            repeatable=repeatable,
-            timeout=timeout,
-            max_retries=max_retries,
-        )
-        return self.transport.send(call, into)
+        return self.transport.send(_call(namespace, verb, body, **options), into)
 
     def _get(self, path: tuple[str, ...], query: Mapping[str, str], into: type[T]) -> T:
         call = Call(
@@ -142,3 +132,25 @@ class Ledger:
 
 def _effect_key(body: LeaseRequestBody | Wire) -> str:
     return str(body.get("effectKey", "")) if isinstance(body, Mapping) else body.effect_key
+
+
+def _call(
+    namespace: str,
+    verb: str,
+    body: Any,
+    *,
+    lane: Lane = "main",
+    repeatable: bool = False,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+) -> Call:
+    return Call(
+        name=f"verity.{verb}",
+        method="POST",
+        path=("effects", namespace, verb),
+        body=body,
+        lane=lane,
+        repeatable=repeatable,
+        timeout=timeout,
+        max_retries=max_retries,
+    )

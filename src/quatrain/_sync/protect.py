@@ -142,9 +142,8 @@ class Run:
         plan = self._plan
         conflicts = 0
         while True:
-            sent = self._clock.now()
             try:
-                return self._ledger.lease(plan.namespace, plan.request), sent
+                return self._ledger.lease(plan.namespace, plan.request)
             except LeaseConflictError:
                 conflicts += 1
                 delay = plan.conflict_retry.delay(conflicts, random.random())  # noqa: S311

@@ -104,6 +104,10 @@ class Transport:
         Raises the family's TransportError when there is no answer, its APIError for an answer
         that is an error or not an *into*, and its InputError when the body is not JSON.
         """
+        return self.send_timed(call, into)[0]
+
+    def send_timed(self, call: Call, into: type[T]) -> tuple[T, float]:
+        """``send``, and the clock's time before the attempt that was answered."""
         call = attrs.evolve(call, content=self._encode(call))
         policy = self._policy
         if call.max_retries is not None:
@@ -112,9 +116,10 @@ class Transport:
         with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
             while True:
                 number = len(attempts) + 1
+                sent = self.clock.now()
                 answer = self._attempt(call, number)
                 if isinstance(answer, Answer) and answer.ok:
-                    return self._structured(answer, into, attempts)
+                    return self._structured(answer, into, attempts), sent
                 delay = _retry.delay_before_retry(
                     policy,
                     number,

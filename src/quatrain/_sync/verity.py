@@ -255,7 +255,7 @@ class VerityClient:
 
     def request_lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
         """Ask for a lease. Raises LeaseConflictError, VerityApiError, VerityTransportError."""
-        return self._ledger.lease(namespace, body)
+        return self._ledger.lease(namespace, body)[0]
 
     def commit(self, namespace: str, body: CommitRequestBody | Wire) -> CommitResponse:
         """Record a result. Raises VerityConflictError when the fence token is not the newest."""
