@@ -11,7 +11,12 @@ import httpx
 import pytest
 
 import quatrain
-from quatrain.verity import AsyncVerityClient, CommitRequestBody, VerityClient
+from quatrain.verity import (
+    AsyncVerityClient,
+    CommitRequestBody,
+    VerityClient,
+    VerityTransportError,
+)
 
 from ._clients import FLAVOURS, KEY, lease, use
 from ._server import GRANT, Exchange, Server, answer_well
