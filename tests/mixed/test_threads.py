@@ -85,9 +85,10 @@ def test_many_leases_share_one_timer(connect: Connect) -> None:
     def act() -> list[str]:
         return [thread.name for thread in threading.enumerate()]
 
+    timers = verity.protect("first", act=act).count("quatrain-timer")  # other tests have theirs
     with ThreadPoolExecutor(20) as pool:
         names = list(pool.map(lambda n: verity.protect(f"k{n}", act=act), range(100)))
-    assert {found.count("quatrain-timer") for found in names} == {1}
+    assert {found.count("quatrain-timer") for found in names} == {timers}
     assert {found.count(BACKGROUND) for found in names} == {0}
 
 
