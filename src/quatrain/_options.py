@@ -1,4 +1,4 @@
-"""The keyword options of ``protect``, in one place: all ways to it take the same."""
+"""The keyword options of calls, in one place: all ways to ``protect`` take the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ OnUnavailable = Literal["block", "proceed"]
 OnLease = Callable[[Lease | LeaseCachedResponse], object]
 
 
-class RunOptions(TypedDict, total=False):
+class CallOptions(TypedDict, total=False):
+    """How one call's requests are sent; the client's settings where None."""
+
+    timeout: float | None
+    """Seconds for each step of a request."""
+    max_retries: int | None
+    """Tries after the first, where a request may be repeated."""
+
+
+class RunOptions(CallOptions, total=False):
     """What an effect of a workflow's run can be told; see ``protect`` of the client."""
 
     namespace: str | None

@@ -11,6 +11,7 @@ import pytest
 from quatrain.verity import (
     AsyncVerityClient,
     CommitRequestBody,
+    CommitUncertainError,
     FailRequestBody,
     LeaseCachedResponse,
     LeaseConflictError,
@@ -22,6 +23,7 @@ from quatrain.verity import (
     VerityConfigError,
     VerityConflictError,
     VerityNotFoundError,
+    VerityServerError,
     VerityValidationError,
     VerityValidationFailedError,
 )
@@ -295,3 +297,26 @@ async def test_a_url_that_grows_too_long_is_a_typed_error(verity: AsyncVerityCli
     """A key travels in the query, there."""
     with pytest.raises(VerityValidationError, match="URL"):
         await verity.effects.get("é" * 16_384)
+
+
+async def test_a_call_may_have_its_own_timeout_and_retries(
+    verity: AsyncVerityClient, ledger: FakeLedger
+) -> None:
+    """Of the client's two retries this commit uses none; the next effect uses one."""
+    ledger.always["commit"] = 503
+    with pytest.raises(VerityServerError):
+        await verity.commit("ns", {"effectKey": "k"}, max_retries=0, timeout=1.5)
+    assert ledger.verbs == ["commit"]
+    with pytest.raises(CommitUncertainError):
+        await verity.protect("k", act=lambda: "receipt", max_retries=1, timeout=1.5)
+    assert ledger.verbs == ["commit", "lease", "commit", "commit"]
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": "1"}, {"max_retries": -1}])
+async def test_a_call_s_own_settings_are_checked(
+    verity: AsyncVerityClient, ledger: FakeLedger, options: dict[str, Any]
+) -> None:
+    """Before anything is asked of the ledger."""
+    with pytest.raises(VerityValidationError):
+        await verity.protect("k", act=lambda: "receipt", **options)
+    assert ledger.verbs == []

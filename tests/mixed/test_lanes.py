@@ -65,7 +65,8 @@ class Storm:
         self.then: Gathering | None = None
 
     async def __call__(self, exchange: Exchange) -> None:
-        if self.then is not None:
+        # a request of the storm may come in late, long after its sender was cancelled
+        if self.then is not None and exchange.json["effectKey"] != "storm":
             self.then(exchange)
             return
         await asyncio.sleep(self.random.random() * 0.02)

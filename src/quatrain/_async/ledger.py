@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, Unpack, cast
 
+from .._options import CallOptions
 from ..errors.verity import LeaseConflictError, VerityConflictError
 from ..models.verity import (
     CommitRequestBody,
@@ -34,7 +35,7 @@ class AsyncLedger:
         self.transport = transport
 
     async def lease(
-        self, namespace: str, body: LeaseRequestBody | Wire
+        self, namespace: str, body: LeaseRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> tuple[LeaseResponse, float]:
         """Ask for the lease; the answer, and the clock's time before it was asked for.
 
@@ -43,8 +44,7 @@ class AsyncLedger:
         try:
             # a union is no class to the type checker; to the converter it is
             into = cast("type[LeaseResponse]", LeaseResponse)
-            call = _call(namespace, "lease", body)
-            return await self.transport.send_timed(call, into)
+            return await self.transport.send_timed(_post(namespace, "lease", body, options), into)
         except VerityConflictError as exc:
             raise LeaseConflictError(
                 _effect_key(body),
@@ -57,50 +57,32 @@ class AsyncLedger:
             ) from None
 
     async def commit(
-        self, namespace: str, body: CommitRequestBody | Wire, *, max_retries: int | None = None
+        self, namespace: str, body: CommitRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> CommitResponse:
         """Record the result; sent again after no answer, as its fence token makes it safe."""
-        return await self._post(
-            namespace,
-            "commit",
-            body,
-            CommitResponse,
-            lane="commit",
-            repeatable=True,
-            max_retries=max_retries,
-        )
+        call = _post(namespace, "commit", body, options, lane="commit", repeatable=True)
+        return await self.transport.send(call, CommitResponse)
 
-    async def fail(self, namespace: str, body: FailRequestBody | Wire) -> FailResponse:
+    async def fail(
+        self, namespace: str, body: FailRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> FailResponse:
         """Record the failure; sent again after no answer, like a commit."""
-        return await self._post(
-            namespace, "fail", body, FailResponse, lane="commit", repeatable=True
-        )
+        call = _post(namespace, "fail", body, options, lane="commit", repeatable=True)
+        return await self.transport.send(call, FailResponse)
 
     async def renew(
-        self,
-        namespace: str,
-        body: RenewRequestBody | Wire,
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
+        self, namespace: str, body: RenewRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> RenewResponse:
         """Hold the lease for longer. 409, 404, 410 and 403 mean that it is gone."""
-        return await self._post(
-            namespace,
-            "renew",
-            body,
-            RenewResponse,
-            lane="renew",
-            repeatable=True,
-            timeout=timeout,
-            max_retries=max_retries,
-        )
+        call = _post(namespace, "renew", body, options, lane="renew", repeatable=True)
+        return await self.transport.send(call, RenewResponse)
 
     async def report_observe(
-        self, namespace: str, body: ReportObserveBody | Wire
+        self, namespace: str, body: ReportObserveBody | Wire, **options: Unpack[CallOptions]
     ) -> ObserveResponse:
         """Leave a line in the audit trail; changes nothing."""
-        return await self._post(namespace, "report-observe", body, ObserveResponse)
+        call = _post(namespace, "report-observe", body, options)
+        return await self.transport.send(call, ObserveResponse)
 
     async def effects(self, query: Mapping[str, str]) -> EffectPage:
         """A page of effects, newest first."""
@@ -116,19 +98,8 @@ class AsyncLedger:
 
     async def reset(self, namespace: str, effect_key: str, reason: str) -> Effect:
         """Let a failed or expired effect run again."""
-        return await self._post(
-            namespace, "reset", {"effectKey": effect_key, "reason": reason}, Effect
-        )
-
-    async def _post(
-        self,
-        namespace: str,
-        verb: str,
-        body: Any,
-        into: type[T],
-        **options: Any,
-    ) -> T:
-        return await self.transport.send(_call(namespace, verb, body, **options), into)
+        call = _post(namespace, "reset", {"effectKey": effect_key, "reason": reason}, {})
+        return await self.transport.send(call, Effect)
 
     async def _get(self, path: tuple[str, ...], query: Mapping[str, str], into: type[T]) -> T:
         call = Call(
@@ -141,15 +112,14 @@ def _effect_key(body: LeaseRequestBody | Wire) -> str:
     return str(body.get("effectKey", "")) if isinstance(body, Mapping) else body.effect_key
 
 
-def _call(
+def _post(
     namespace: str,
     verb: str,
     body: Any,
+    options: CallOptions,
     *,
     lane: Lane = "main",
     repeatable: bool = False,
-    timeout: float | None = None,
-    max_retries: int | None = None,
 ) -> Call:
     return Call(
         name=f"verity.{verb}",
@@ -158,6 +128,5 @@ def _call(
         body=body,
         lane=lane,
         repeatable=repeatable,
-        timeout=timeout,
-        max_retries=max_retries,
+        **options,
     )

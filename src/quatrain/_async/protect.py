@@ -20,7 +20,7 @@ import attrs
 
 from .._failure import describe_failure
 from .._lease import EffectContext, Lease
-from .._options import OnConflict, OnLease, OnUnavailable, OnUncertain
+from .._options import CallOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._runtime._async import Act, Keeper, background, call, takes_context
 from .._runtime._core import Lost
 from .._schedule import DEFAULT_LEASE, RenewalSchedule
@@ -97,6 +97,7 @@ class Plan:
     conflict_retry: ConflictRetryConfig
     auto_renew: bool
     renew_at_fraction: float
+    requests: CallOptions
 
     @property
     def effect_key(self) -> str:
@@ -142,7 +143,7 @@ class AsyncRun:
         conflicts = 0
         while True:
             try:
-                return await self._ledger.lease(plan.namespace, plan.request)
+                return await self._ledger.lease(plan.namespace, plan.request, **plan.requests)
             except LeaseConflictError:
                 conflicts += 1
                 delay = plan.conflict_retry.delay(conflicts, random.random())  # noqa: S311
@@ -261,13 +262,11 @@ class _Attempt:
     async def _commit(self, result: Any, source: Source) -> Any:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
         try:
-            return await self._keeper.finish(self._send_commit, result, source)
+            return await self._keeper.finish(self._send_commit, result, source, self._plan.requests)
         finally:
             self._keeper.resume()
 
-    async def _send_commit(
-        self, result: Any, source: Source, max_retries: int | None = None
-    ) -> Any:
+    async def _send_commit(self, result: Any, source: Source, options: CallOptions) -> Any:
         """Commit; the same request again means the same commit. Raises CommitUncertainError."""
         try:
             check_payload("result", result)
@@ -279,23 +278,27 @@ class _Attempt:
                     source=source,
                     run_id=self._plan.request.run_id,
                 ),
-                max_retries=max_retries,
+                **options,
             )
         except VerityConflictError as exc:
             self._log.warning("commit of effect %r refused: %s", self._plan.effect_key, exc)
             raise CommitRefusedError(
                 self._plan.effect_key, result, exc, self._granted.fence_token
-            ).with_resolver(lambda: self._send_commit(result, source, 0)) from exc
+            ).with_resolver(lambda: self._commit_again(result, source)) from exc
         except Exception as exc:  # whatever it is, the result must not be lost with it
             self._log.warning("commit of effect %r unconfirmed: %s", self._plan.effect_key, exc)
             raise self._unconfirmed(result, source, exc) from exc
         self._log.debug("effect %r committed as %s", self._plan.effect_key, source)
         return result
 
+    async def _commit_again(self, result: Any, source: Source) -> Any:
+        """Once, for whoever calls ``resolve()``."""
+        return await self._send_commit(result, source, {**self._plan.requests, "max_retries": 0})
+
     def _unconfirmed(self, result: Any, source: Source, reason: Exception) -> CommitUncertainError:
         return CommitUncertainError(
             self._plan.effect_key, result, reason, self._granted.fence_token
-        ).with_resolver(lambda: self._send_commit(result, source, 0))
+        ).with_resolver(lambda: self._commit_again(result, source))
 
     async def _record_failure(self, exc: Exception) -> None:
         """Tell the ledger that the action failed; never in the way of the exception itself."""
@@ -306,7 +309,7 @@ class _Attempt:
                 source="acted",
                 run_id=self._plan.request.run_id,
             )
-            await self._ledger.fail(self._plan.namespace, body)
+            await self._ledger.fail(self._plan.namespace, body, **self._plan.requests)
         except Exception as failure:  # noqa: BLE001 - see above
             line = "the failure of effect %r could not be recorded; its lease will run out: %s"
             self._log.warning(line, self._plan.effect_key, failure)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
 from .._lease import EffectContext
-from .._options import EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
+from .._options import CallOptions, EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._retry import RetryPolicy
 from .._runtime._async import SYSTEM_CLOCK, Act, Clock, Fn
 from .._secret import Secret
@@ -169,6 +169,7 @@ class AsyncVerityClient:
           ``"act"`` (the default) does it, maybe again; ``"raise"`` raises EffectUncertainError.
         - ``on_unavailable``: when the ledger can't be reached, ``"block"`` (the default) raises;
           ``"proceed"`` acts unprotected.
+        - ``timeout`` (seconds for each step), ``max_retries``: of this effect's requests.
 
         Raises what *act* raises, and: EffectPreviouslyFailedError, EffectUncertainError,
         LeaseConflictError, LeaseLostError, CommitUncertainError, VerityApiError,
@@ -194,6 +195,8 @@ class AsyncVerityClient:
         on_lease: OnLease | None = None,
         on_uncertain: OnUncertain | None = None,
         on_unavailable: OnUnavailable | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
         workflow: tuple[str, str, str] | tuple[None, None, None] = (None, None, None),
     ) -> T:
         """What ``protect`` and a workflow's ``protect`` share; *workflow* is name, case, run."""
@@ -228,6 +231,7 @@ class AsyncVerityClient:
             conflict_retry=self._conflict_retry,
             auto_renew=self._auto_renew,
             renew_at_fraction=self._renew_at_fraction,
+            requests={"timeout": timeout, "max_retries": max_retries},
         )
         result: T = await AsyncRun(self._ledger, plan, self._log).protect()
         return result
@@ -273,27 +277,35 @@ class AsyncVerityClient:
 
     # -- the endpoints, one by one ------------------------------------------------------------
 
-    async def request_lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
+    async def request_lease(
+        self, namespace: str, body: LeaseRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> LeaseResponse:
         """Ask for a lease. Raises LeaseConflictError, VerityApiError, VerityTransportError."""
-        return (await self._ledger.lease(namespace, body))[0]
+        return (await self._ledger.lease(namespace, body, **options))[0]
 
-    async def commit(self, namespace: str, body: CommitRequestBody | Wire) -> CommitResponse:
+    async def commit(
+        self, namespace: str, body: CommitRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> CommitResponse:
         """Record a result. Raises VerityConflictError when the fence token is not the newest."""
-        return await self._ledger.commit(namespace, body)
+        return await self._ledger.commit(namespace, body, **options)
 
-    async def fail(self, namespace: str, body: FailRequestBody | Wire) -> FailResponse:
+    async def fail(
+        self, namespace: str, body: FailRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> FailResponse:
         """Record a failure. Raises VerityConflictError when the fence token is not the newest."""
-        return await self._ledger.fail(namespace, body)
+        return await self._ledger.fail(namespace, body, **options)
 
-    async def renew(self, namespace: str, body: RenewRequestBody | Wire) -> RenewResponse:
+    async def renew(
+        self, namespace: str, body: RenewRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> RenewResponse:
         """Hold a lease for longer. Raises VerityApiError 409, 404, 410 or 403 when it is gone."""
-        return await self._ledger.renew(namespace, body)
+        return await self._ledger.renew(namespace, body, **options)
 
     async def report_observe(
-        self, namespace: str, body: ReportObserveBody | Wire
+        self, namespace: str, body: ReportObserveBody | Wire, **options: Unpack[CallOptions]
     ) -> ObserveResponse:
         """Leave a line about a run of ``observe`` in the audit trail."""
-        return await self._ledger.report_observe(namespace, body)
+        return await self._ledger.report_observe(namespace, body, **options)
 
     # -- life ---------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ import attrs
 
 from .._failure import describe_failure
 from .._lease import EffectContext, Lease
-from .._options import OnConflict, OnLease, OnUnavailable, OnUncertain
+from .._options import CallOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._runtime._core import Lost
 from .._runtime._sync import Act, Keeper, background, call, takes_context
 from .._schedule import DEFAULT_LEASE, RenewalSchedule
@@ -98,6 +98,7 @@ class Plan:
     conflict_retry: ConflictRetryConfig
     auto_renew: bool
     renew_at_fraction: float
+    requests: CallOptions
 
     @property
     def effect_key(self) -> str:
@@ -143,7 +144,7 @@ class Run:
         conflicts = 0
         while True:
             try:
-                return self._ledger.lease(plan.namespace, plan.request)
+                return self._ledger.lease(plan.namespace, plan.request, **plan.requests)
             except LeaseConflictError:
                 conflicts += 1
                 delay = plan.conflict_retry.delay(conflicts, random.random())  # noqa: S311
@@ -262,11 +263,11 @@ class _Attempt:
     def _commit(self, result: Any, source: Source) -> Any:
         """Record what has happened. From here on nothing may lead to ``act`` again."""
         try:
-            return self._keeper.finish(self._send_commit, result, source)
+            return self._keeper.finish(self._send_commit, result, source, self._plan.requests)
         finally:
             self._keeper.resume()
 
-    def _send_commit(self, result: Any, source: Source, max_retries: int | None = None) -> Any:
+    def _send_commit(self, result: Any, source: Source, options: CallOptions) -> Any:
         """Commit; the same request again means the same commit. Raises CommitUncertainError."""
         try:
             check_payload("result", result)
@@ -278,23 +279,27 @@ class _Attempt:
                     source=source,
                     run_id=self._plan.request.run_id,
                 ),
-                max_retries=max_retries,
+                **options,
             )
         except VerityConflictError as exc:
             self._log.warning("commit of effect %r refused: %s", self._plan.effect_key, exc)
             raise CommitRefusedError(
                 self._plan.effect_key, result, exc, self._granted.fence_token
-            ).with_resolver(lambda: self._send_commit(result, source, 0)) from exc
+            ).with_resolver(lambda: self._commit_again(result, source)) from exc
         except Exception as exc:  # whatever it is, the result must not be lost with it
             self._log.warning("commit of effect %r unconfirmed: %s", self._plan.effect_key, exc)
             raise self._unconfirmed(result, source, exc) from exc
         self._log.debug("effect %r committed as %s", self._plan.effect_key, source)
         return result
 
+    def _commit_again(self, result: Any, source: Source) -> Any:
+        """Once, for whoever calls ``resolve()``."""
+        return self._send_commit(result, source, {**self._plan.requests, "max_retries": 0})
+
     def _unconfirmed(self, result: Any, source: Source, reason: Exception) -> CommitUncertainError:
         return CommitUncertainError(
             self._plan.effect_key, result, reason, self._granted.fence_token
-        ).with_resolver(lambda: self._send_commit(result, source, 0))
+        ).with_resolver(lambda: self._commit_again(result, source))
 
     def _record_failure(self, exc: Exception) -> None:
         """Tell the ledger that the action failed; never in the way of the exception itself."""
@@ -305,7 +310,7 @@ class _Attempt:
                 source="acted",
                 run_id=self._plan.request.run_id,
             )
-            self._ledger.fail(self._plan.namespace, body)
+            self._ledger.fail(self._plan.namespace, body, **self._plan.requests)
         except Exception as failure:  # noqa: BLE001 - see above
             line = "the failure of effect %r could not be recorded; its lease will run out: %s"
             self._log.warning(line, self._plan.effect_key, failure)

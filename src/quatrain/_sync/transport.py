@@ -14,7 +14,7 @@ import random
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -81,10 +81,7 @@ class Transport:
         if http_client is not None and not isinstance(http_client, httpx.Client):
             msg = f"http_client has to be an httpx.Client, not {type(http_client).__name__}"
             raise family.config(msg)
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-            raise family.config("timeout has to be a number of seconds above 0")
-        if not isinstance(policy.max_retries, int) or policy.max_retries < 0:
-            raise family.config("max_retries has to be a number of tries, 0 or more")
+        _check(timeout, policy.max_retries, family.config)
         self.origin = _http.Origin.parse(
             base_url, allow_insecure=allow_insecure, refuse=family.config
         )
@@ -108,6 +105,7 @@ class Transport:
 
     def send_timed(self, call: Call, into: type[T]) -> tuple[T, float]:
         """``send``, and the clock's time before the attempt that was answered."""
+        _check(call.timeout, call.max_retries, self._family.input)
         call = attrs.evolve(call, content=self._encode(call))
         policy = self._policy
         if call.max_retries is not None:
@@ -263,6 +261,15 @@ class Transport:
                 stacklevel=3,
                 source=owner,
             )
+
+
+def _check(timeout: Any, max_retries: Any, refuse: Callable[[str], Exception]) -> None:
+    """Refuse settings that make no sense; None is for whoever has another to fall back on."""
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (number and timeout > 0):
+        raise refuse("timeout has to be a number of seconds above 0")
+    if max_retries is not None and (not isinstance(max_retries, int) or max_retries < 0):
+        raise refuse("max_retries has to be a number of tries, 0 or more")
 
 
 def _outcome(answer: Answer | NoAnswer) -> _retry.Outcome:

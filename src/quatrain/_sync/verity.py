@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpack
 
-from .._options import EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
+from .._options import CallOptions, EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._retry import RetryPolicy
 from .._runtime._sync import SYSTEM_CLOCK, Act, Clock, Fn
 from .._secret import Secret
@@ -149,6 +149,7 @@ class VerityClient:
           ``"act"`` (the default) does it, maybe again; ``"raise"`` raises EffectUncertainError.
         - ``on_unavailable``: when the ledger can't be reached, ``"block"`` (the default) raises;
           ``"proceed"`` acts unprotected.
+        - ``timeout`` (seconds for each step), ``max_retries``: of this effect's requests.
 
         Raises what *act* raises, and: EffectPreviouslyFailedError, EffectUncertainError,
         LeaseConflictError, LeaseLostError, CommitUncertainError, VerityApiError,
@@ -174,6 +175,8 @@ class VerityClient:
         on_lease: OnLease | None = None,
         on_uncertain: OnUncertain | None = None,
         on_unavailable: OnUnavailable | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
         workflow: tuple[str, str, str] | tuple[None, None, None] = (None, None, None),
     ) -> T:
         """What ``protect`` and a workflow's ``protect`` share; *workflow* is name, case, run."""
@@ -208,6 +211,7 @@ class VerityClient:
             conflict_retry=self._conflict_retry,
             auto_renew=self._auto_renew,
             renew_at_fraction=self._renew_at_fraction,
+            requests={"timeout": timeout, "max_retries": max_retries},
         )
         result: T = Run(self._ledger, plan, self._log).protect()
         return result
@@ -253,25 +257,35 @@ class VerityClient:
 
     # -- the endpoints, one by one ------------------------------------------------------------
 
-    def request_lease(self, namespace: str, body: LeaseRequestBody | Wire) -> LeaseResponse:
+    def request_lease(
+        self, namespace: str, body: LeaseRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> LeaseResponse:
         """Ask for a lease. Raises LeaseConflictError, VerityApiError, VerityTransportError."""
-        return self._ledger.lease(namespace, body)[0]
+        return self._ledger.lease(namespace, body, **options)[0]
 
-    def commit(self, namespace: str, body: CommitRequestBody | Wire) -> CommitResponse:
+    def commit(
+        self, namespace: str, body: CommitRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> CommitResponse:
         """Record a result. Raises VerityConflictError when the fence token is not the newest."""
-        return self._ledger.commit(namespace, body)
+        return self._ledger.commit(namespace, body, **options)
 
-    def fail(self, namespace: str, body: FailRequestBody | Wire) -> FailResponse:
+    def fail(
+        self, namespace: str, body: FailRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> FailResponse:
         """Record a failure. Raises VerityConflictError when the fence token is not the newest."""
-        return self._ledger.fail(namespace, body)
+        return self._ledger.fail(namespace, body, **options)
 
-    def renew(self, namespace: str, body: RenewRequestBody | Wire) -> RenewResponse:
+    def renew(
+        self, namespace: str, body: RenewRequestBody | Wire, **options: Unpack[CallOptions]
+    ) -> RenewResponse:
         """Hold a lease for longer. Raises VerityApiError 409, 404, 410 or 403 when it is gone."""
-        return self._ledger.renew(namespace, body)
+        return self._ledger.renew(namespace, body, **options)
 
-    def report_observe(self, namespace: str, body: ReportObserveBody | Wire) -> ObserveResponse:
+    def report_observe(
+        self, namespace: str, body: ReportObserveBody | Wire, **options: Unpack[CallOptions]
+    ) -> ObserveResponse:
         """Leave a line about a run of ``observe`` in the audit trail."""
-        return self._ledger.report_observe(namespace, body)
+        return self._ledger.report_observe(namespace, body, **options)
 
     # -- life ---------------------------------------------------------------------------------
 
