@@ -359,6 +359,21 @@ def test_where_the_block_is_not_entered_nothing_begins(
         assert ended == [True]
 
 
+def test_interrupted_while_leaving_the_block_nothing_goes_on(clock: ManualClock) -> None:
+    """A second Ctrl-C: what runs beside the block ends all the same."""
+    ended: list[bool] = []
+
+    def call_off() -> None:
+        raise KeyboardInterrupt
+
+    beside = background(lambda keeper: ended.append(keeper._stop.wait(10)), clock=clock)
+    with pytest.raises(KeyboardInterrupt), beside:
+        beside._call_off = call_off
+    for thread in background_threads():
+        thread.join()
+    assert ended == [True]
+
+
 def test_a_background_loop_that_breaks_loses_what_is_held() -> None:
     """Whatever the reason."""
 
