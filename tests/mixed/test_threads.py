@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from quatrain import Client
 from quatrain._runtime import _sync
 from quatrain._runtime._core import Lost
 from quatrain._runtime._sync import Keeper, background
@@ -408,3 +409,21 @@ def test_fifty_threads_protect_at_once(connect: Connect, ledger: FakeLedger) -> 
     with ThreadPoolExecutor(50) as pool:
         assert list(pool.map(run, range(500))) == list(range(500))
     assert {effect["status"] for effect in ledger.effects.values()} == {"COMMITTED"}
+
+
+def test_threads_that_touch_the_umbrella_at_once_get_the_same_client(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one made meanwhile is kept: its connections would not be closed otherwise."""
+    found: list[VerityClient] = []
+
+    def make() -> VerityClient:
+        if not found:
+            found.append(connect())
+            found.append(q.verity)  # what another thread would do
+        return connect()
+
+    monkeypatch.setattr("quatrain._sync.client.VerityClient", make)
+    with Client() as q:
+        assert q.verity is found[1]
+        assert q.verity is found[1]

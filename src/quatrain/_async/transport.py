@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import random
 import time
 import traceback
@@ -80,8 +81,10 @@ class AsyncTransport:
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             msg = f"http_client has to be an httpx.AsyncClient, not {type(http_client).__name__}"
             raise family.config(msg)
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-            raise family.config("timeout has to be a number of seconds above 0")
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+            raise family.config("timeout has to be a number of seconds")
+        if not 0 < timeout < math.inf:
+            raise family.config("timeout has to be above 0 seconds, and finite")
         if not isinstance(policy.max_retries, int) or policy.max_retries < 0:
             raise family.config("max_retries has to be a number of tries, 0 or more")
         self.origin = _http.Origin.parse(
