@@ -58,6 +58,7 @@ async def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
         ({"timeout": 0}, "timeout"),
         ({"timeout": -1}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
+        ({"timeout": float("inf")}, "timeout"),
         ({"timeout": "20"}, "timeout"),
         ({"timeout": True}, "timeout"),
         ({"request_timeout_s": 0}, "timeout"),

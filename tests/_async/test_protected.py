@@ -171,3 +171,16 @@ async def test_an_empty_key_is_refused(verity: AsyncVerityClient) -> None:
 
     with pytest.raises(VerityValidationError, match="non-empty"):
         await refund("")
+
+
+async def test_the_context_comes_after_arguments_by_keyword_too(
+    verity: AsyncVerityClient,
+) -> None:
+    """However the call names them."""
+
+    @verity.protected(key="refund:{order_id}")
+    async def refund(order_id: str, context: EffectContext) -> list[str]:
+        return [order_id, context.effect_key]
+
+    protected: Any = refund
+    assert await protected(order_id="o1") == ["o1", "refund:o1"]

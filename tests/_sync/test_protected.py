@@ -166,3 +166,16 @@ def test_an_empty_key_is_refused(verity: VerityClient) -> None:
 
     with pytest.raises(VerityValidationError, match="non-empty"):
         refund("")
+
+
+def test_the_context_comes_after_arguments_by_keyword_too(
+    verity: VerityClient,
+) -> None:
+    """However the call names them."""
+
+    @verity.protected(key="refund:{order_id}")
+    def refund(order_id: str, context: EffectContext) -> list[str]:
+        return [order_id, context.effect_key]
+
+    protected: Any = refund
+    assert protected(order_id="o1") == ["o1", "refund:o1"]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from quatrain import Client
 from quatrain._runtime import _sync
 from quatrain._runtime._core import Lost
 from quatrain._runtime._sync import Keeper, background
@@ -359,6 +360,21 @@ def test_where_the_block_is_not_entered_nothing_begins(
         assert ended == [True]
 
 
+def test_interrupted_while_leaving_the_block_nothing_goes_on(clock: ManualClock) -> None:
+    """A second Ctrl-C: what runs beside the block ends all the same."""
+    ended: list[bool] = []
+
+    def call_off() -> None:
+        raise KeyboardInterrupt
+
+    beside = background(lambda keeper: ended.append(keeper._stop.wait(10)), clock=clock)
+    with pytest.raises(KeyboardInterrupt), beside:
+        beside._call_off = call_off
+    for thread in background_threads():
+        thread.join()
+    assert ended == [True]
+
+
 def test_a_background_loop_that_breaks_loses_what_is_held() -> None:
     """Whatever the reason."""
 
@@ -393,3 +409,21 @@ def test_fifty_threads_protect_at_once(connect: Connect, ledger: FakeLedger) -> 
     with ThreadPoolExecutor(50) as pool:
         assert list(pool.map(run, range(500))) == list(range(500))
     assert {effect["status"] for effect in ledger.effects.values()} == {"COMMITTED"}
+
+
+def test_threads_that_touch_the_umbrella_at_once_get_the_same_client(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one made meanwhile is kept: its connections would not be closed otherwise."""
+    found: list[VerityClient] = []
+
+    def make() -> VerityClient:
+        if not found:
+            found.append(connect())
+            found.append(q.verity)  # what another thread would do
+        return connect()
+
+    monkeypatch.setattr("quatrain._sync.client.VerityClient", make)
+    with Client() as q:
+        assert q.verity is found[1]
+        assert q.verity is found[1]

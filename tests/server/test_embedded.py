@@ -1,5 +1,6 @@
 """The platform in this process: without a socket for Client.local, on a port for any program."""
 
+import gc
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -118,6 +120,36 @@ def test_a_local_platform_leaves_nothing_behind(database):
         assert [] == local.keys.list()
 
     assert before == threading.active_count()
+
+
+def test_an_unclosed_local_platform_is_warned_of_once(database):
+    """When its client is collected; it ends by itself, and what was answered is kept."""
+    before = set(threading.enumerate())
+    q = Client.local(database)
+    q.verity.protect("k", act=lambda: 1)
+    [thread] = [t for t in set(threading.enumerate()) - before if t.name == "quatrain-local"]
+    verity = q.verity
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del q
+        gc.collect()
+        assert 1 == verity.protect("k", act=lambda: 2)
+        del verity
+        gc.collect()
+    thread.join(LONG)
+
+    assert [ResourceWarning] == [warning.category for warning in caught]
+    assert not thread.is_alive()
+    with Client.local(database) as q:
+        assert 1 == q.verity.protect("k", act=lambda: 2)
+
+
+def test_a_local_platform_that_was_not_used_needs_no_closing(database):
+    """Nothing has been opened."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Client.local(database)
+        gc.collect()
 
 
 def test_a_local_key_opens_its_own_platform_only(database):

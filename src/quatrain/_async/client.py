@@ -27,7 +27,7 @@ class AsyncClient:
     """
 
     def __init__(self, *, verity: AsyncVerityClient | None = None) -> None:
-        self._verity = verity
+        self._platforms = {} if verity is None else {"verity": verity}
         self._local: LocalPlatform | None = None
 
     @classmethod
@@ -60,14 +60,15 @@ class AsyncClient:
     @property
     def verity(self) -> AsyncVerityClient:
         """Effects that happen exactly once."""
-        if self._verity is None:
-            self._verity = AsyncVerityClient()
-        return self._verity
+        try:
+            return self._platforms["verity"]
+        except KeyError:  # several threads may come at once: one wins
+            return self._platforms.setdefault("verity", AsyncVerityClient())
 
     async def aclose(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""
-        if self._verity is not None:
-            await self._verity.aclose()
+        for platform in self._platforms.values():
+            await platform.aclose()
         if self._local is not None:
             self._local.close()
 

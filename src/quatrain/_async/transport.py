@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import random
 import time
 import traceback
@@ -267,8 +268,8 @@ class AsyncTransport:
 def _check(timeout: Any, max_retries: Any, refuse: Callable[[str], Exception]) -> None:
     """Refuse settings that make no sense; None is for whoever has another to fall back on."""
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if timeout is not None and not (number and timeout > 0):
-        raise refuse("timeout has to be a number of seconds above 0")
+    if timeout is not None and not (number and 0 < timeout < math.inf):
+        raise refuse("timeout has to be a number of seconds, above 0 and finite")
     if max_retries is not None and (not isinstance(max_retries, int) or max_retries < 0):
         raise refuse("max_retries has to be a number of tries, 0 or more")
 

@@ -197,13 +197,15 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._lock:
-            self._over = True
-        if self._call_off is not None:
-            self._call_off()
-        if self._linger > 0 and kind is None and self._thread is not None:
-            self._thread.join(self._linger)
-        self._keeper._stop.set()  # noqa: SLF001 - the two are one thing
+        try:
+            with self._lock:
+                self._over = True
+            if self._call_off is not None:
+                self._call_off()
+            if self._linger > 0 and kind is None and self._thread is not None:
+                self._thread.join(self._linger)
+        finally:  # a second Ctrl-C must not leave a lease renewed for ever
+            self._keeper._stop.set()  # noqa: SLF001 - the two are one thing
         if self._thread is not None:
             self._thread.join(JOIN)
 

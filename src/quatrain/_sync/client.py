@@ -28,7 +28,7 @@ class Client:
     """
 
     def __init__(self, *, verity: VerityClient | None = None) -> None:
-        self._verity = verity
+        self._platforms = {} if verity is None else {"verity": verity}
         self._local: LocalPlatform | None = None
 
     @classmethod
@@ -61,14 +61,15 @@ class Client:
     @property
     def verity(self) -> VerityClient:
         """Effects that happen exactly once."""
-        if self._verity is None:
-            self._verity = VerityClient()
-        return self._verity
+        try:
+            return self._platforms["verity"]
+        except KeyError:  # several threads may come at once: one wins
+            return self._platforms.setdefault("verity", VerityClient())
 
     def close(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""
-        if self._verity is not None:
-            self._verity.close()
+        for platform in self._platforms.values():
+            platform.close()
         if self._local is not None:
             self._local.close()
 

@@ -242,8 +242,8 @@ class VerityClient:
             def protected(*args: Any, **kwargs: Any) -> Any:
                 return self.protect(
                     key_of(*args, **kwargs),
-                    act=functools.partial(fn, *args, **kwargs),
-                    observe=observe and functools.partial(observe, *args, **kwargs),
+                    act=_bound(fn, *args, **kwargs),
+                    observe=observe and _bound(observe, *args, **kwargs),
                     **options,
                 )
 
@@ -328,6 +328,12 @@ def _format_key(template: str, fn: Act[Any], *args: Any, **kwargs: Any) -> str:
     except (LookupError, AttributeError, TypeError, ValueError) as exc:
         msg = f"no key can be made of {template!r} for this call: {exc!r}"
         raise VerityValidationError(msg) from None
+
+
+def _bound(fn: Act[Any], *args: Any, **kwargs: Any) -> Act[Any]:
+    # positional where it can be: after an argument by keyword no context could be passed
+    bound = inspect.signature(fn).bind_partial(*args, **kwargs)
+    return functools.partial(fn, *bound.args, **bound.kwargs)
 
 
 def _one_of(name: str, value: T, *allowed: str) -> T:

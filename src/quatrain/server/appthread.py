@@ -64,10 +64,14 @@ class AppThread:
 
     def stop(self) -> None:
         """End requests under way, shut the app down and wait for the thread."""
-        with suppress(RuntimeError):  # it has ended by itself
-            self._loop.call_soon_threadsafe(self._stop.set)
+        self.tell_to_stop()
         if self._thread is not threading.current_thread():
             self._thread.join()
+
+    def tell_to_stop(self) -> None:
+        """Have it stop by itself."""
+        with suppress(RuntimeError):  # it has ended by itself
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The app as it is served, in its own loop: with its lifespan's state."""

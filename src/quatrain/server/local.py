@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from os import PathLike
 from types import TracebackType
 from typing import Final, Self
@@ -96,6 +97,18 @@ class LocalPlatform:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        # a refused database leaves one that has no portal
+        portal: Portal | None = getattr(self, "portal", None)
+        if portal is not None and portal.abandon():
+            warnings.warn(
+                f"unclosed local platform on {str(self._settings.database)!r}:"
+                " use its client's `with` block, or close it",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
 
     def _make_app(self) -> Starlette:
         self._app = create_app(self._settings)

@@ -75,6 +75,17 @@ class Portal:
         if running is not None:
             running.stop()
 
+    def abandon(self) -> bool:
+        """Have the app end without waiting for it; whether it ran.
+
+        For what is collected unclosed: that may be in any thread, and in the app's own.
+        """
+        self._closed = True
+        running, self._running = self._running, None
+        if running is not None:
+            running.tell_to_stop()
+        return running is not None
+
     def transport(self) -> PortalTransport:
         """A transport for `httpx.Client`; closing that client leaves the portal open."""
         return PortalTransport(self)
