@@ -284,7 +284,7 @@ def test_what_makes_a_coroutine_is_refused(verity: VerityClient, ledger: FakeLed
 
     with pytest.raises(TypeError, match="async client"):
         verity.protect("k", act=lambda: receipt())  # noqa: PLW0108 - a lambda can't be seen through
-    assert ledger.effect()["value"]["name"] == "TypeError"
+    assert ledger.effect()["value"]["name"] == "NotRunnable"
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import AsyncEffects, require_namespace
-from .protect import Action, AsyncRun, Plan, check_payload
+from .protect import Action, AsyncRun, Plan, check_payload, checked_on_lease
 from .workflows import AsyncWorkflowContext
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class AsyncVerityClient:
             act=Action.check("act", act),
             observe=None if observe is None else Action.check("observe", observe),
             on_conflict=_one_of("on_conflict", on_conflict, "retry", "throw"),
-            on_lease=on_lease,
+            on_lease=checked_on_lease(on_lease),
             on_uncertain=_one_of(
                 "on_uncertain", on_uncertain or self._on_uncertain, "act", "raise"
             ),

@@ -25,6 +25,10 @@ class Lost(Exception):  # noqa: N818 - a state of affairs, caught at once by who
     """What is being held is held no longer; the reason is the message."""
 
 
+class NotRunnable(TypeError):  # noqa: N818 - said of a callable; to users it is a TypeError
+    """A callable turned out to be async where nothing can be awaited: it could tell nothing."""
+
+
 class Tenure:
     """What this side knows of how long it holds something."""
 
@@ -95,3 +99,11 @@ def wants_argument(fn: Callable[..., Any]) -> bool:
         names = ", ".join(p.name for p in required)
         raise TypeError(f"needs {names}: only one parameter, by position, is an EffectContext")
     return bool(required)
+
+
+def check_plain(fn: Any) -> None:
+    """Raise TypeError unless *fn* is a plain callable: it is called where nothing is awaited."""
+    if not callable(fn):
+        raise TypeError("has to be a function")
+    if is_async_callable(fn):
+        raise TypeError("has to be a plain function: nobody would await it")

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
-from ._core import Lost, Tenure, is_async_callable, steady_now, wants_argument
+from ._core import Lost, NotRunnable, Tenure, is_async_callable, steady_now, wants_argument
 from ._timer import call_later
 
 P = ParamSpec("P")
@@ -236,13 +236,13 @@ def takes_context(fn: Act[Any]) -> bool:
 
 
 def call(fn: Act[T], *args: Any) -> T:
-    """Call *fn*; raises TypeError when it turns out to be async."""
+    """Call *fn*; raises NotRunnable when it turns out to be async."""
     result = fn(*args)
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()  # it will never be awaited: no warning on top of the error
         msg = "this callable is async: use the async client for it"
-        raise TypeError(msg)
+        raise NotRunnable(msg)
     return result
 
 

@@ -22,7 +22,7 @@ import attrs
 from .._failure import describe_failure
 from .._lease import EffectContext, Lease
 from .._options import CallOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
-from .._runtime._core import Lost
+from .._runtime._core import Lost, NotRunnable, check_plain
 from .._runtime._sync import Act, Keeper, background, call, takes_context
 from .._schedule import DEFAULT_LEASE, RenewalSchedule
 from .._telemetry import span
@@ -230,7 +230,7 @@ class _Attempt:
             with span("quatrain.observe"):
                 seen = self._keeper.call(observe.fn, *observe.arguments(self._context))
             self._keeper.resume()
-        except (Lost, LeaseLostError):
+        except (Lost, LeaseLostError, NotRunnable):
             self._keeper.resume()
             raise
         except Exception as exc:
@@ -333,6 +333,16 @@ class _Attempt:
         return EffectUncertainError(
             self._plan.effect_key, self._granted.fence_token, self._granted.effect_id
         )
+
+
+def checked_on_lease(on_lease: OnLease | None) -> OnLease | None:
+    """*on_lease*, before any request. Raises VerityValidationError unless it can be called."""
+    if on_lease is not None:
+        try:
+            check_plain(on_lease)
+        except TypeError as exc:
+            raise VerityValidationError(f"on_lease {exc}") from None
+    return on_lease
 
 
 def check_payload(name: str, value: Any) -> None:
