@@ -375,6 +375,26 @@ def test_interrupted_while_leaving_the_block_nothing_goes_on(clock: ManualClock)
     assert ended == [True]
 
 
+@pytest.mark.parametrize(("verb", "ended"), [("commit", "COMMITTED"), ("fail", "FAILED")])
+def test_what_has_begun_is_ended_before_ctrl_c_goes_on(
+    verity: VerityClient, ledger: FakeLedger, verb: str, ended: str
+) -> None:
+    """The request that was interrupted is sent again, once."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def act() -> None:
+        if verb == "fail":
+            raise ValueError
+
+    ledger.faults[verb].append(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        verity.protect("k", act=act)
+    assert ledger.verbs == ["lease", verb, verb]
+    assert ledger.effect()["status"] == ended
+
+
 def test_a_background_loop_that_breaks_loses_what_is_held() -> None:
     """Whatever the reason."""
 

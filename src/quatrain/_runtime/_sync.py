@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import inspect
 import os
@@ -247,8 +248,16 @@ def call(fn: Act[T], *args: Any) -> T:
 
 
 def finish(fn: Callable[..., T], *args: Any, seconds: float = 5.0) -> T:  # noqa: ARG001
-    """``fn(*args)``: its requests' own time-outs bound it."""
-    return fn(*args)
+    """``fn(*args)``, begun and ended: after a Ctrl-C once more, so it has to be repeatable.
+
+    Its requests' own time-outs bound it.
+    """
+    try:
+        return fn(*args)
+    except KeyboardInterrupt:
+        with contextlib.suppress(Exception):
+            fn(*args)
+        raise
 
 
 class LoopLocal(Generic[T]):

@@ -218,8 +218,9 @@ class _Attempt:
 
     def settle(self) -> Any:
         """Observe where an earlier attempt may have acted; act; commit. Raises Lost."""
-        if self._granted.prior_state != "expired":
+        if self._granted.prior_state in {"none", "reset"}:
             return self._act()
+        # expired; a state that is new to this version can't promise that nothing has happened
         observe = self._plan.observe
         if observe is None:
             if self._plan.on_uncertain == "raise":
