@@ -67,8 +67,11 @@ class EffectContext:
         self.effect_key = effect_key
         self.lease = lease
         self.fence_token = None if lease is None else lease.fence_token
-        self.idempotency_key = idempotency_key(namespace, effect_key)
+
+    @property
+    def idempotency_key(self) -> str:
         """The same in every attempt at this effect: pass it downstream."""
+        return idempotency_key(self.namespace, self.effect_key)
 
     def raise_if_lost(self) -> None:
         """Raise LeaseLostError when the lease is lost: call it before each irrevocable step."""

@@ -43,13 +43,6 @@ def _exactly(kind: type, name: str) -> Callable[[Any, Any], Any]:
     return check
 
 
-def _number(value: Any, _: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        msg = f"expected a number, got {type(value).__name__}"
-        raise TypeError(msg)
-    return float(value)
-
-
 def _model_hook(cls: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     names: dict[str, Any] = {
         f.name: override(rename=camel(f.name)) for f in attrs.fields(cls) if f.name != "raw"
@@ -87,7 +80,6 @@ def _make_camel_case() -> cattrs.Converter:
     converter.register_structure_hook(str, _exactly(str, "a string"))
     converter.register_structure_hook(int, _exactly(int, "an integer"))
     converter.register_structure_hook(bool, _exactly(bool, "true or false"))
-    converter.register_structure_hook(float, _number)
     converter.register_structure_hook(
         LeaseResponse, lambda data, _: converter.structure(data, _lease_answer(data))
     )
