@@ -219,7 +219,8 @@ class _LostEvent:
 class background:  # noqa: N801 - used like a function: ``async with background(fn) as keeper``
     """Run ``fn(keeper, *args)`` beside the block, from *after* seconds on; it ends with the block.
 
-    If *fn* raises, what is held is lost. Leaving the block gives *fn* up to *linger* seconds more.
+    What is held is held *until* then, on the clock's ``now()``, or for as long as *fn* extends it;
+    if *fn* raises, it is lost. Leaving the block gives *fn* up to *linger* seconds more.
     No ExceptionGroup leaves it: the block's own exception does.
     """
 
@@ -229,6 +230,7 @@ class background:  # noqa: N801 - used like a function: ``async with background(
         *args: Any,
         after: float = 0.0,
         linger: float = 0.0,
+        until: float = math.inf,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._fn = fn
@@ -237,6 +239,7 @@ class background:  # noqa: N801 - used like a function: ``async with background(
         self._linger = linger
         self._clock = clock
         self._keeper = Keeper(clock)
+        self._keeper.extend(until)  # before *fn* can ask, which may be due at once
         self._group = self._keeper._group  # noqa: SLF001 - the two are one thing
 
     async def __aenter__(self) -> Keeper:

@@ -62,7 +62,7 @@ class Tenure:
         return 0.0 if self.lost else self._deadline - self._now()
 
     def _know(self, deadline: float) -> None:
-        # the block and a loop that is due at once both tell of the grant, in any order
+        # news that come late take nothing back
         known = self._deadline
         self._deadline = deadline if known == math.inf else max(known, deadline)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import inspect
+import math
 import os
 import threading
 import time
@@ -156,7 +157,8 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
     """Run ``fn(keeper, *args)`` beside the block, from *after* seconds on; it ends with the block.
 
     Its daemon thread starts when *after* has passed, so that a block that ends before costs none.
-    If *fn* raises, what is held is lost. Leaving the block waits for *fn* for a bounded time: up
+    What is held is held *until* then, on the clock's ``now()``, or for as long as *fn* extends it;
+    if *fn* raises, it is lost. Leaving the block waits for *fn* for a bounded time: up
     to *linger* seconds, and a moment for a request under way.
     """
 
@@ -166,6 +168,7 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
         *args: Any,
         after: float = 0.0,
         linger: float = 0.0,
+        until: float = math.inf,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._fn = fn
@@ -174,6 +177,7 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
         self._linger = linger
         self._clock = clock
         self._keeper = Keeper(clock)
+        self._keeper.extend(until)  # before *fn* can ask, which may be due at once
         self._lock = threading.Lock()
         self._over = False
         self._thread: threading.Thread | None = None

@@ -174,16 +174,15 @@ class Run:
                 plan.namespace,
                 granted,
                 schedule,
-                held_until,
                 self._log,
                 after=sent + schedule.interval - self._clock.now(),
+                until=held_until,
                 clock=self._clock,
             )
         else:
             left = held_until - self._clock.now()
-            beside = background(let_expire, after=left, clock=self._clock)
+            beside = background(let_expire, after=left, until=held_until, clock=self._clock)
         with beside as keeper:
-            keeper.extend(held_until)
             lease = Lease(granted, keeper, keeper.event)
             if plan.on_lease is not None:
                 plan.on_lease(lease)

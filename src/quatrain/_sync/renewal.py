@@ -25,7 +25,6 @@ def keep_renewed(
     namespace: str,
     lease: LeaseGrantedResponse,
     schedule: RenewalSchedule,
-    held_until: float,
     log: logging.Logger,
 ) -> None:
     """Renew *lease* until the block beside it ends; raises Lost when it is lost.
@@ -39,7 +38,6 @@ def keep_renewed(
         lease_token=lease.lease_token,
     )
     clock = ledger.transport.clock
-    keeper.extend(held_until)  # it may be due at once, before the block has come to say so
     delay = 0.0
     while not keeper.wait(delay):
         keeper.check()
