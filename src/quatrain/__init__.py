@@ -24,10 +24,13 @@ from .errors import (
     PermissionDeniedError,
     QuatrainError,
     RateLimitError,
+    ScopeMissingError,
     ServerError,
     TransportError,
     ValidationFailedError,
+    VelocityOSError,
     VerityError,
+    WebhookError,
 )
 
 if TYPE_CHECKING:
@@ -52,10 +55,13 @@ __all__ = [
     "PermissionDeniedError",
     "QuatrainError",
     "RateLimitError",
+    "ScopeMissingError",
     "ServerError",
     "TransportError",
     "ValidationFailedError",
+    "VelocityOSError",
     "VerityError",
+    "WebhookError",
     "__version__",
     "errors",
 ]

@@ -9,12 +9,15 @@
     ├── APIError                          an answer that is an error, or is not what it should be
     │   ├── AuthenticationError           401
     │   ├── PermissionDeniedError         403
+    │   │   └── ScopeMissingError             the install was not granted this scope
     │   ├── NotFoundError                 404
     │   ├── ConflictError                 409
     │   │   └── LeaseConflictError            another agent holds the lease
     │   ├── ValidationFailedError         422
     │   ├── RateLimitError                429
     │   └── ServerError                   5xx
+    ├── WebhookError                      a webhook's signature, timestamp or payload is wrong
+    ├── VelocityOSError                   everything of Velocity OS
     └── VerityError                       everything of the effect ledger
         ├── EffectPreviouslyFailedError   recorded as failed; reset it before it may run again
         ├── EffectUncertainError          an earlier attempt may have acted; nobody can tell
@@ -43,7 +46,9 @@ from ._base import (
     ServerError,
     TransportError,
     ValidationFailedError,
+    WebhookError,
 )
+from .velocity import ScopeMissingError, VelocityOSError
 from .verity import (
     CommitRefusedError,
     CommitUncertainError,
@@ -71,8 +76,11 @@ __all__ = [
     "PermissionDeniedError",
     "QuatrainError",
     "RateLimitError",
+    "ScopeMissingError",
     "ServerError",
     "TransportError",
     "ValidationFailedError",
+    "VelocityOSError",
     "VerityError",
+    "WebhookError",
 ]

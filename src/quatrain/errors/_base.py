@@ -142,6 +142,10 @@ class ServerError(APIError):
     """5xx: the server, or something in front of it, failed."""
 
 
+class WebhookError(QuatrainError):
+    """A webhook request is not what it claims to be: its signature, its timestamp, its payload."""
+
+
 class ResolvableError(QuatrainError):
     """Mixin: an error that carries the way to settle it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -24,11 +24,18 @@ class Family:
     server: type[APIError]
     kinds: Mapping[int, type[APIError]]
     """By HTTP status; any other 5xx is a ``server``, anything else an ``api`` error."""
+    codes: Mapping[str, Callable[..., APIError]] = attrs.field(factory=dict)
+    """By the answer's code, before the status is looked at; called like an ``APIError``."""
 
     def error(self, status: int, body: Any, request_id: str | None, **fields: Any) -> APIError:
         """The exception for an error answer whose *body* is its JSON, or its text."""
-        cls = self.kinds.get(status) or (self.server if 500 <= status < 600 else self.api)
-        return cls(status, body, request_id or _request_id(body), **_describe(body), **fields)
+        described = _describe(body)
+        make = (
+            self.codes.get(described.get("code") or "")
+            or self.kinds.get(status)
+            or (self.server if 500 <= status < 600 else self.api)
+        )
+        return make(status, body, request_id or _request_id(body), **described, **fields)
 
     def unexpected(
         self, status: int, body: Any, request_id: str | None, reason: str, **fields: Any

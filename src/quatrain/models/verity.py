@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import attrs
 
+from ._raw import raw as _raw
+
 __all__ = [
     "CommitRequestBody",
     "CommitResponse",
@@ -32,11 +34,6 @@ __all__ = [
 ]
 
 Source = Literal["acted", "observed"]
-
-
-def _raw() -> Any:
-    """The whole answer as it came, unknown fields included."""
-    return attrs.field(factory=dict, kw_only=True, repr=False, eq=False)
 
 
 @attrs.frozen
