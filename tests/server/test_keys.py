@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quatrain.errors import InputError
-from quatrain.server.keys import ALL_SCOPES, KeyRing, Mode
+from quatrain.server.keys import DEFAULT_SCOPES, KeyRing, Mode
 from quatrain.server.store import SqliteStore
 
 from ._support import START, Client, ServerClock
@@ -41,7 +41,7 @@ def test_a_key_says_what_it_is_for_and_is_long(keys: KeyRing) -> None:
     assert len(text) == len("vt_live_") + 43
     assert key.hint == text[:12]
     assert (key.key_id, key.name, key.tenant, key.mode) == ("key_1", "prod", "acme", Mode.LIVE)
-    assert (key.scopes, key.created_at, key.revoked_at) == (ALL_SCOPES, START, None)
+    assert (key.scopes, key.created_at, key.revoked_at) == (DEFAULT_SCOPES, START, None)
 
 
 def test_the_secret_is_shown_once_and_stored_nowhere(

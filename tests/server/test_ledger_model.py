@@ -26,7 +26,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from quatrain.server.ledger import Cached, EffectId, Holder, Ledger, RefusedError
+from quatrain.server.ledger import Cached, EffectId, Holder, Ledger
+from quatrain.server.problems import RefusedError
 from quatrain.server.store import SqliteStore
 
 from ._support import ServerClock, make_realm

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from quatrain.server.keys import ALL_SCOPES, Key, KeyRing, Mode
+from quatrain.server.keys import ALL_SCOPES, DEFAULT_SCOPES, Key, KeyRing, Mode
 from quatrain.server.settings import Settings
 from quatrain.server.store import SqliteStore
 
@@ -37,7 +37,7 @@ def keys() -> None:
     "scopes",
     type=click.Choice(sorted(scope.value for scope in ALL_SCOPES)),
     multiple=True,
-    help="What it may do; everything by default. Repeatable.",
+    help="What it may do; everything about effects by default. Repeatable.",
 )
 def create(database: Path, live: bool, name: str, tenant: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it, this once.
@@ -51,7 +51,7 @@ def create(database: Path, live: bool, name: str, tenant: str, scopes: tuple[str
             mode=Mode.LIVE if live else Mode.TEST,
             tenant=tenant,
             name=name,
-            scopes=scopes or ALL_SCOPES,
+            scopes=scopes or DEFAULT_SCOPES,
         )
     click.echo(secret.reveal())
     note(

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 
 import attrs
 
+from quatrain._wire import camel
+
 from . import jsontext
 from .asgi import Receive
 from .problems import Fault, validation_failed
@@ -43,14 +45,14 @@ class Endpoint(Generic[C]):
         return await self.handler(context, **content)
 
 
-def endpoint(handler: Handler) -> Endpoint[Any]:
-    """Read the handler's annotations, once."""
+def endpoint(handler: Handler, *, rename: Callable[[str], str] = camel) -> Endpoint[Any]:
+    """Read the handler's annotations, once; *rename* is the platform's way to write names."""
     hints = typing.get_type_hints(handler)
     body, query = hints.get("body"), hints.get("query")
     return Endpoint(
         handler,
-        body=None if body is None else Shape(body),
-        query=None if query is None else Shape(query, converter=textual),
+        body=None if body is None else Shape(body, rename=rename),
+        query=None if query is None else Shape(query, converter=textual, rename=rename),
     )
 
 

@@ -6,10 +6,7 @@ tenant's test data, or its live data); a key opens one realm and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import math
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -21,15 +18,12 @@ import attrs
 from quatrain._secret import Secret
 from quatrain.errors import InputError
 
+from . import recognizer
+from .recognizer import Found, Recognizer, digest_of, hint_of
 from .store import SqliteStore, queries
 
 _SQL: Final = queries.load("keys")
-_RANDOM_BYTES: Final = 32
 _MAX_NAME: Final = 200
-_TRUSTED_FOR: Final = 1.0
-"""Seconds until a key is looked up again: so long another process's revocation may go unseen."""
-_TOUCH_EVERY_MS: Final = 60_000
-"""``last_used_at`` is right to a minute; to the second, every request would be a write."""
 
 
 class Mode(StrEnum):
@@ -45,10 +39,14 @@ class Scope(StrEnum):
     READ = "effects:read"
     WRITE = "effects:write"
     RESET = "effects:reset"
+    MANAGE = "platform:manage"
+    """Change what the other platforms serve to the key's tenant, as the command line does."""
 
 
 PREFIXES: Final = {Mode.TEST: "vt_test_", Mode.LIVE: "vt_live_"}
 ALL_SCOPES: Final = frozenset(Scope)
+DEFAULT_SCOPES: Final = ALL_SCOPES - {Scope.MANAGE}
+"""What a key may do unless it is said: everything about effects."""
 
 
 @attrs.frozen
@@ -74,6 +72,7 @@ class Principal:
 
     key_id: str
     key_name: str
+    tenant: str
     realm_id: int
     scopes: frozenset[str]
 
@@ -89,9 +88,7 @@ class KeyRing:
         self, store: SqliteStore, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._store = store
-        self._monotonic = monotonic
-        self._known: dict[bytes, tuple[Principal, float]] = {}
-        self._lent: dict[bytes, tuple[str, dict[str, Any]]] = {}
+        self._recognizer = Recognizer(store, find=_find, touch=_touch, monotonic=monotonic)
 
     def create(
         self,
@@ -99,7 +96,7 @@ class KeyRing:
         mode: Mode = Mode.TEST,
         tenant: str = "local",
         name: str = "default",
-        scopes: Iterable[str] = ALL_SCOPES,
+        scopes: Iterable[str] = DEFAULT_SCOPES,
     ) -> tuple[Key, Secret]:
         """A new key and, this once, its secret. Raises InputError for names it can't take."""
         mode = Mode(mode)
@@ -108,8 +105,8 @@ class KeyRing:
             "tenant": _name(tenant, "a tenant"),
             "mode": mode,
             "name": _name(name, "a key's name"),
-            "hint": secret.reveal()[: len(PREFIXES[mode]) + 4],
-            "digest": _digest(secret.reveal().encode()),
+            "hint": hint_of(secret, PREFIXES[mode]),
+            "digest": digest_of(secret.reveal().encode()),
             "scopes": " ".join(sorted(_scopes(scopes))),
         }
         return self._store.write_blocking(_create, params), secret
@@ -126,7 +123,7 @@ class KeyRing:
         key = self._store.write_blocking(_revoke, {"id": _row_id(key_id)})
         if key is None:
             raise InputError(f"there is no key {key_id!r}")
-        self._known.clear()
+        self._recognizer.forget()
         return key
 
     def lend(
@@ -141,41 +138,18 @@ class KeyRing:
 
         Such a key is never stored, and so never listed: it is for the process that made it up.
         """
-        realm = {"tenant": _name(tenant, "a tenant"), "mode": Mode(mode)}
-        self._lent[_digest(secret.reveal().encode())] = _name(name, "a key's name"), realm
+        who = {"tenant": _name(tenant, "a tenant"), "mode": Mode(mode)}
+        who["name"] = _name(name, "a key's name")
+        self._recognizer.lend(secret, _lent, who)
 
     async def authenticate(self, presented: bytes) -> Principal | None:
         """Whose key that is; None for an unknown or revoked one."""
-        digest = _digest(presented)
-        now = self._monotonic()
-        known = self._known.get(digest)
-        if known is not None and now < known[1]:
-            return known[0]
-        if digest in self._lent:
-            name, realm = self._lent[digest]
-            realm_id = await self._store.write(_realm, realm)
-            principal = Principal(f"key_{name}", name, realm_id, frozenset(ALL_SCOPES))
-            self._known[digest] = principal, math.inf
-            return principal
-        found = await self._store.read(_find, digest)
-        if found is None:
-            self._known.pop(digest, None)
-            return None
-        principal, last_used_at = found
-        if last_used_at is None or self._store.now_ms() - last_used_at >= _TOUCH_EVERY_MS:
-            self._store.write_unawaited(_touch, {"id": _row_id(principal.key_id)})
-        self._known[digest] = principal, now + _TRUSTED_FOR
-        return principal
+        return await self._recognizer.authenticate(presented)
 
 
 def new_secret(mode: Mode = Mode.TEST) -> Secret:
     """A key's text that nobody can guess; it opens nothing by itself."""
-    return Secret(PREFIXES[mode] + secrets.token_urlsafe(_RANDOM_BYTES))
-
-
-def _digest(key: bytes) -> bytes:
-    # 32 random bytes can't be guessed from their hash: no salt, no slow hash
-    return hashlib.sha256(key).digest()
+    return recognizer.new_secret(PREFIXES[mode])
 
 
 def _name(value: str, what: str) -> str:
@@ -209,10 +183,11 @@ def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return _key(connection.execute(_SQL["get_key"], {"id": row_id}).fetchone())
 
 
-def _realm(connection: sqlite3.Connection, _now: int, realm: dict[str, Any]) -> int:
-    connection.execute(_SQL["ensure_realm"], realm)
-    (realm_id,) = connection.execute(_SQL["find_realm"], realm).fetchone()
-    return int(realm_id)
+def _lent(connection: sqlite3.Connection, _now: int, who: dict[str, Any]) -> Principal:
+    connection.execute(_SQL["ensure_realm"], who)
+    (realm_id,) = connection.execute(_SQL["find_realm"], who).fetchone()
+    name = who["name"]
+    return Principal(f"key_{name}", name, who["tenant"], realm_id, frozenset(ALL_SCOPES))
 
 
 def _list(connection: sqlite3.Connection, _now: int, _: None) -> list[Key]:
@@ -225,16 +200,15 @@ def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return None if row is None else _key(row)
 
 
-def _find(
-    connection: sqlite3.Connection, _now: int, digest: bytes
-) -> tuple[Principal, int | None] | None:
+def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Principal] | None:
     row = connection.execute(_SQL["find_key"], {"digest": digest}).fetchone()
     if row is None:
         return None
-    row_id, realm_id, name, stored, scopes, last_used_at = row
+    row_id, tenant, realm_id, name, stored, scopes, last_used_at = row
     if not hmac.compare_digest(stored, digest):
         return None
-    return Principal(f"key_{row_id}", name, realm_id, frozenset(scopes.split())), last_used_at
+    principal = Principal(f"key_{row_id}", name, tenant, realm_id, frozenset(scopes.split()))
+    return Found(principal, row_id, last_used_at)
 
 
 def _touch(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -21,6 +21,10 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{'.'.join(map(str, self.loc))}: {self.msg}"
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"loc", "msg", "type"}``."""
+        return {"loc": list(self.loc), "msg": self.msg, "type": self.type}
 
 
 class ProblemError(QuatrainError):
@@ -50,6 +54,15 @@ class ProblemError(QuatrainError):
         return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
 
+class RefusedError(QuatrainError):
+    """The state of things forbids what was asked. ``code`` is the wire's name for why.
+
+    It knows no status: how a refusal is answered is for the platform's API to say.
+    """
+
+    code: ClassVar[str]
+
+
 def validation_failed(errors: Sequence[Fault]) -> ProblemError:
     """422, listing every mistake; the message tells the first."""
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -72,6 +85,5 @@ def method_not_allowed(allowed: str) -> ProblemError:
 
 def not_found() -> ProblemError:
     """404: no such path."""
-    return ProblemError(
-        404, "not_found", "there is nothing at this path; the effect ledger is at /v1"
-    )
+    text = "there is nothing at this path; the effect ledger is at /v1, Velocity OS at /api/v1"
+    return ProblemError(404, "not_found", text)

@@ -13,6 +13,7 @@ import json
 import sqlite3
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from quatrain.server.problems import RefusedError
 from quatrain.server.store import queries
 from quatrain.server.times import iso_time
 
@@ -28,7 +29,6 @@ from .records import (
     NotResettableError,
     Observed,
     PriorState,
-    RefusedError,
     Renewed,
     Settled,
     StaleFenceError,

@@ -6,11 +6,10 @@ Times are in milliseconds since 1970; payloads are the JSON texts that were hand
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
 
 import attrs
 
-from quatrain.errors import QuatrainError
+from quatrain.server.problems import RefusedError
 
 
 class Status(StrEnum):
@@ -134,12 +133,6 @@ class Observed:
 
 
 # -- refusals -------------------------------------------------------------------------------------
-
-
-class RefusedError(QuatrainError):
-    """The ledger's state forbids what was asked. ``code`` is the wire's name for why."""
-
-    code: ClassVar[str]
 
 
 class EffectNotFoundError(RefusedError):

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from quatrain.server.problems import RefusedError
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore
 
@@ -19,7 +20,6 @@ from .records import (
     Granted,
     LeaseHeldError,
     Observed,
-    RefusedError,
     Renewed,
     Settled,
 )

@@ -27,8 +27,8 @@ UPDATE api_keys SET revoked_at = :now
 WHERE id = :id AND revoked_at IS NULL
 
 -- find_key --
-SELECT id, realm_id, name, digest, scopes, last_used_at
-FROM api_keys
+SELECT api_keys.id, tenant, realm_id, name, digest, scopes, last_used_at
+FROM api_keys JOIN realms ON realms.id = api_keys.realm_id
 WHERE digest = :digest AND revoked_at IS NULL
 
 -- touch_key --

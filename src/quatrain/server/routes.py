@@ -1,0 +1,70 @@
+"""From a method and a path to what is to be done, with the names that stand in the path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from .asgi import Scope
+from .problems import ProblemError, method_not_allowed, not_found
+
+O = TypeVar("O")  # noqa: E741 - an operation
+
+
+class Routes(Generic[O]):
+    """A platform's operations by ``"GET /modules/{code}"``.
+
+    A name in braces takes one segment of the path, decoded, whatever it holds; slashes that a
+    client encoded do not divide.
+    """
+
+    def __init__(self, table: Mapping[str, O]) -> None:
+        self._table: dict[tuple[str, ...], dict[str, O]] = {}
+        for key, operation in table.items():
+            method, _, path = key.partition(" ")
+            pattern = tuple(path.strip("/").split("/"))
+            self._table.setdefault(pattern, {})[method] = operation
+
+    def find(self, scope: Scope) -> tuple[O, dict[str, str]]:
+        """The operation and the path's names. Raises ProblemError 404, 405, or 400 for no UTF-8."""
+        segments = _segments(scope)
+        for pattern, operations in self._table.items():
+            names = _match(pattern, segments)
+            if names is None:
+                continue
+            operation = operations.get(scope["method"])
+            if operation is None:
+                raise method_not_allowed(", ".join(sorted(operations)))
+            return operation, names
+        raise not_found()
+
+
+def _match(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
+    names: dict[str, str] = {}
+    for part, segment in zip(pattern, segments, strict=True):
+        if part.startswith("{"):
+            names[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return names
+
+
+def _segments(scope: Scope) -> list[str]:
+    """The path below the mount."""
+    root: str = scope.get("root_path", "")
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    prefix = root.encode()
+    if not raw.startswith(prefix + b"/"):  # the prefix itself is percent-encoded: odd, and fine
+        path: str = scope["path"]
+        return path.removeprefix(root).strip("/").split("/")
+    try:
+        return [
+            unquote_to_bytes(part).decode("utf-8")
+            for part in raw.removeprefix(prefix).partition(b"?")[0][1:].split(b"/")
+        ]
+    except UnicodeDecodeError:
+        # servers decode with replacement characters: two names could become one
+        raise ProblemError(400, "not_utf8", "the path is not UTF-8") from None
