@@ -13,7 +13,7 @@ import traceback
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
@@ -27,6 +27,7 @@ USER_AGENT: Final = f"quatrain/{__version__}"
 KEEPALIVE_EXPIRY: Final = 55.0
 """Seconds an idle connection is kept; servers and balancers commonly close theirs after 60."""
 MAX_HEADER_KEY: Final = 8_192  # characters of an API key; servers refuse longer header lines
+MAX_HEADER_VALUE: Final = 255  # characters of what callers put into other headers
 MAX_TARGET: Final = 60_000  # characters of path and query; httpx and servers end at 65,536
 
 
@@ -255,19 +256,28 @@ _NEVER_SENT: Final = (
 )
 
 
-def headers(key: Secret, *, has_body: bool) -> list[tuple[bytes, bytes]]:
+def headers(
+    key: Secret, *, user_agent: bytes, has_body: bool, extra: Mapping[str, str]
+) -> list[tuple[bytes, bytes]]:
     """A request's headers. The key goes from the secret into the list, through no variable."""
     return [
         *(_JSON_BODY if has_body else _NO_BODY),
+        (b"user-agent", user_agent),
+        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in extra.items()),
         (b"authorization", b"Bearer " + key.reveal().encode("ascii")),
     ]
 
 
-_NO_BODY: Final = [
-    (b"accept", b"application/json"),
-    (b"accept-encoding", b"gzip, deflate"),
-    (b"user-agent", USER_AGENT.encode("ascii")),
-]
+def check_header(name: str, value: Any, refuse: Callable[[str], Exception]) -> str:
+    """A header's value that can be sent; raises ``refuse(reason)`` for any other."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_HEADER_VALUE:
+        raise refuse(f"{name} has to be a string of 1 to {MAX_HEADER_VALUE} characters")
+    if value != value.strip() or not all(" " <= char <= "~" for char in value):
+        raise refuse(f"{name} holds characters that a header can't carry")
+    return value
+
+
+_NO_BODY: Final = [(b"accept", b"application/json"), (b"accept-encoding", b"gzip, deflate")]
 _JSON_BODY: Final = [*_NO_BODY, (b"content-type", b"application/json")]
 
 

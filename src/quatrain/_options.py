@@ -23,6 +23,17 @@ class CallOptions(TypedDict, total=False):
     """Tries after the first, where a request may be repeated."""
 
 
+class WriteOptions(CallOptions, total=False):
+    """How a write to one of the business platforms is sent, and told from others."""
+
+    idempotency_key: str | None
+    """1 to 255 visible ASCII characters: whoever writes with it again gets the first answer. One
+    is made up for each call that gives none."""
+    effect_key: str | None
+    """Write as this effect of the ledger: once, whoever tries and however often. Needs an umbrella
+    client that holds Verity too."""
+
+
 class RunOptions(CallOptions, total=False):
     """What an effect of a workflow's run can be told; see ``protect`` of the client."""
 

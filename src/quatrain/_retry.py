@@ -8,8 +8,9 @@ from typing import Literal
 
 import attrs
 
-Outcome = Literal["not_sent", "no_answer"] | int
-"""What came of an attempt: never sent, sent but unanswered, or the answer's HTTP status."""
+Outcome = Literal["not_sent", "no_answer", "in_progress"] | int
+"""What came of an attempt: never sent, sent but unanswered, turned away because an earlier attempt
+at the same is still under way, or the answer's HTTP status."""
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may be gone a moment later."""
@@ -22,7 +23,9 @@ class RetryPolicy:
     max_retries: int = 2
     """Tries after the first."""
     base: float = 0.3
-    """Seconds before the first retry; doubles with each."""
+    """Seconds before the first retry."""
+    factor: float = 2.0
+    """By which each further wait is longer."""
     cap: float = 10.0
     """Seconds; no longer back-off than this."""
     jitter: float = 0.25
@@ -33,7 +36,7 @@ class RetryPolicy:
     def backoff(self, attempt: int, luck: float) -> float:
         """Seconds before the retry that follows *attempt* (from 1); *luck* is in [0, 1)."""
         # 2.0 ** 1100 overflows long after the cap has been reached
-        delay = min(self.cap, self.base * 2.0 ** min(attempt - 1, 62))
+        delay = min(self.cap, self.base * self.factor ** min(attempt - 1, 62))
         return delay * (1.0 + self.jitter * luck)
 
 
@@ -59,9 +62,9 @@ def delay_before_retry(
             return None
         if not repeatable and outcome != 429:
             return None
-        if retry_after is not None and retry_after > policy.longest_retry_after:
-            return None
     elif outcome == "no_answer" and not repeatable:
+        return None
+    if retry_after is not None and retry_after > policy.longest_retry_after:
         return None
     return max(policy.backoff(attempt, luck), retry_after or 0.0)
 

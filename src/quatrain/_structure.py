@@ -1,12 +1,15 @@
 """Models from JSON: one configured converter a wire format.
 
-The models are attrs classes in Python's names; the ledger's wire is camelCase. A missing optional
-field and a null both read as None, unknown fields stay reachable on ``.raw``, and nothing is
-coerced: cattrs would turn None into ``"None"`` and ``"5"`` into 5.
+The models are attrs classes in Python's names. A missing optional field and a null both read as
+its default, unknown fields stay reachable on ``.raw``, and nothing is coerced: cattrs would turn
+None into ``"None"`` and ``"5"`` into 5.
 """
 
 from __future__ import annotations
 
+import functools
+import types
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -19,17 +22,44 @@ from .models.verity import LeaseCachedResponse, LeaseGrantedResponse, LeaseRespo
 
 T = TypeVar("T")
 
+Reader = Callable[[Any], T]
+"""From an answer's parsed JSON to what its caller gets; raises WireError."""
+
 
 class WireError(ValueError):
     """The JSON has another shape than the model; the message says where."""
 
 
-def structure(data: Any, model: type[T]) -> T:
-    """*data* as a *model*; raises WireError."""
-    try:
-        return _camel_case.structure(data, model)
-    except Exception as exc:  # noqa: BLE001 - cattrs lets through whatever a hook raises
-        raise WireError("; ".join(cattrs.transform_error(exc))) from None
+class RefusedAnswerError(Exception):
+    """The answer's body says that it is an error, whatever its status says."""
+
+
+class WireFormat:
+    """How a platform writes the names of its fields."""
+
+    def __init__(self, rename: Callable[[str], str]) -> None:
+        self._converter = converter = cattrs.Converter()
+        converter.register_structure_hook(str, _exactly(str, "a string"))
+        converter.register_structure_hook(int, _exactly(int, "an integer"))
+        converter.register_structure_hook(bool, _exactly(bool, "true or false"))
+        converter.register_structure_hook_func(_is_text, _exactly(str, "a string"))
+        converter.register_structure_hook(
+            LeaseResponse, lambda data, _: converter.structure(data, _lease_answer(data))
+        )
+        converter.register_structure_hook_factory(
+            attrs.has, lambda cls: _model_hook(cls, converter, rename)
+        )
+
+    def structure(self, data: Any, model: type[T]) -> T:
+        """*data* as a *model*; raises WireError."""
+        try:
+            return self._converter.structure(data, model)
+        except Exception as exc:  # noqa: BLE001 - cattrs lets through whatever a hook raises
+            raise WireError("; ".join(cattrs.transform_error(exc))) from None
+
+    def reads(self, model: type[T]) -> Reader[T]:
+        """What takes an answer for a *model*."""
+        return functools.partial(self.structure, model=model)
 
 
 def _exactly(kind: type, name: str) -> Callable[[Any, Any], Any]:
@@ -43,20 +73,45 @@ def _exactly(kind: type, name: str) -> Callable[[Any, Any], Any]:
     return check
 
 
-def _model_hook(cls: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+def _is_text(kind: Any) -> bool:
+    """``Literal["a", "b"] | str | None``: values that are known, and those to come."""
+    members = typing.get_args(kind)
+    return (
+        typing.get_origin(kind) in {typing.Union, types.UnionType}
+        and str in members
+        and all(
+            m in {str, types.NoneType} or typing.get_origin(m) is typing.Literal for m in members
+        )
+        and any(typing.get_origin(m) is typing.Literal for m in members)
+    )
+
+
+_NOT_ON_THE_WIRE: Final = frozenset({"raw", "sandbox"})
+"""What a model tells of the answer that it came in."""
+
+
+def _model_hook(
+    cls: Any, converter: cattrs.Converter, rename: Callable[[str], str]
+) -> Callable[[Any, Any], Any]:
+    fields = attrs.fields(cls)
     names: dict[str, Any] = {
-        f.name: override(rename=camel(f.name)) for f in attrs.fields(cls) if f.name != "raw"
+        field.name: override(omit=True)
+        if field.name in _NOT_ON_THE_WIRE
+        else override(rename=rename(field.name))
+        for field in fields
     }
-    keeps_raw = any(field.name == "raw" for field in attrs.fields(cls))
-    if keeps_raw:
-        names["raw"] = override(omit=True)
     build = make_dict_structure_fn(cls, converter, _cattrs_use_alias=False, **names)
+    required = {rename(field.name) for field in fields if field.default is attrs.NOTHING}
+    keeps_raw = any(field.name == "raw" for field in fields)
 
     def hook(data: Any, kind: Any) -> Any:
         if not isinstance(data, Mapping):
             msg = f"expected an object, got {type(data).__name__}"
             raise TypeError(msg)
-        model = build(data, kind)
+        given = data
+        if None in data.values():
+            given = {k: v for k, v in data.items() if v is not None or k in required}
+        model = build(given, kind)
         if keeps_raw:
             object.__setattr__(model, "raw", data)
         return model
@@ -75,16 +130,7 @@ def _lease_answer(data: Any) -> type[LeaseGrantedResponse | LeaseCachedResponse]
     raise ValueError(msg)
 
 
-def _make_camel_case() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    converter.register_structure_hook(str, _exactly(str, "a string"))
-    converter.register_structure_hook(int, _exactly(int, "an integer"))
-    converter.register_structure_hook(bool, _exactly(bool, "true or false"))
-    converter.register_structure_hook(
-        LeaseResponse, lambda data, _: converter.structure(data, _lease_answer(data))
-    )
-    converter.register_structure_hook_factory(attrs.has, lambda cls: _model_hook(cls, converter))
-    return converter
-
-
-_camel_case: Final = _make_camel_case()
+CAMEL_CASE: Final = WireFormat(camel)
+"""The effect ledger's."""
+SNAKE_CASE: Final = WireFormat(str)
+"""That of the platforms that write names as Python does."""

@@ -166,14 +166,18 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
     assert not key or key not in str(caught.value)
 
 
+def headers_of(key: Secret, *, has_body: bool) -> httpx.Headers:
+    return httpx.Headers(_http.headers(key, user_agent=b"me/1", has_body=has_body, extra={"X": "y"}))
+
+
 def test_the_key_is_in_the_authorization_header() -> None:
     """As the contract has it; the body's type is named when there is one."""
-    headers = httpx.Headers(_http.headers(Secret("vt_test_x"), has_body=True))
+    headers = headers_of(Secret("vt_test_x"), has_body=True)
     assert headers["authorization"] == "Bearer vt_test_x"
     assert headers["accept"] == "application/json"
     assert headers["content-type"] == "application/json"
-    assert headers["user-agent"].startswith("quatrain/")
-    assert "content-type" not in httpx.Headers(_http.headers(Secret("k"), has_body=False))
+    assert (headers["user-agent"], headers["x"]) == ("me/1", "y")
+    assert "content-type" not in headers_of(Secret("k"), has_body=False)
 
 
 def test_the_environments_proxy_is_used_but_not_for_loopback(

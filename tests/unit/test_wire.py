@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quatrain._structure import WireError, structure
+from quatrain._structure import CAMEL_CASE, WireError
 from quatrain._wire import camel, dumps, loads, payload_size, to_wire
 from quatrain.models import verity as models
 from quatrain.models.verity import (
@@ -53,15 +53,15 @@ json_values = st.recursive(
 
 def test_a_grant_and_a_cached_answer_are_told_apart_by_status() -> None:
     """The union is structured by what came."""
-    assert isinstance(structure(GRANT, LeaseResponse), LeaseGrantedResponse)
-    assert isinstance(structure(CACHED, LeaseResponse), LeaseCachedResponse)
+    assert isinstance(CAMEL_CASE.structure(GRANT, LeaseResponse), LeaseGrantedResponse)
+    assert isinstance(CAMEL_CASE.structure(CACHED, LeaseResponse), LeaseCachedResponse)
 
 
 @pytest.mark.parametrize("data", [GRANT | {"status": "queued"}, {}, [], None, "granted", 7])
 def test_a_lease_answer_of_another_kind_is_refused(data) -> None:
     """To guess would be to act, or not to."""
     with pytest.raises(WireError):
-        structure(data, LeaseResponse)
+        CAMEL_CASE.structure(data, LeaseResponse)
 
 
 @pytest.mark.parametrize(
@@ -79,33 +79,33 @@ def test_a_lease_answer_of_another_kind_is_refused(data) -> None:
 def test_nothing_is_coerced(change) -> None:
     """A "3" is not a 3, and a null is not "None"."""
     with pytest.raises(WireError, match="expected"):
-        structure(GRANT | change, LeaseResponse)
+        CAMEL_CASE.structure(GRANT | change, LeaseResponse)
 
 
 def test_the_error_names_the_field() -> None:
     """Missing ones too."""
     with pytest.raises(WireError, match=r"fence_token|fenceToken"):
-        structure({k: v for k, v in GRANT.items() if k != "fenceToken"}, LeaseResponse)
+        CAMEL_CASE.structure({k: v for k, v in GRANT.items() if k != "fenceToken"}, LeaseResponse)
 
 
 def test_a_missing_optional_field_and_a_null_both_read_as_none() -> None:
     """Servers differ in which they send."""
-    absent = structure(EFFECT, Effect)
-    null = structure(EFFECT | {"agentId": None, "source": None}, Effect)
+    absent = CAMEL_CASE.structure(EFFECT, Effect)
+    null = CAMEL_CASE.structure(EFFECT | {"agentId": None, "source": None}, Effect)
     assert (absent.agent_id, absent.source) == (None, None)
     assert absent == null
 
 
 def test_unknown_fields_and_values_are_kept() -> None:
     """Fields on ``raw``, statuses as they came."""
-    effect = structure(EFFECT | {"status": "PAUSED", "colour": "red"}, Effect)
+    effect = CAMEL_CASE.structure(EFFECT | {"status": "PAUSED", "colour": "red"}, Effect)
     assert effect.status == "PAUSED"
     assert effect.raw["colour"] == "red"
 
 
 def test_pages_hold_models() -> None:
     """Each with its own raw."""
-    page = structure({"items": [EFFECT], "nextCursor": "c"}, EffectPage)
+    page = CAMEL_CASE.structure({"items": [EFFECT], "nextCursor": "c"}, EffectPage)
     assert page.items[0].raw == EFFECT
     assert page.next_cursor == "c"
 
@@ -121,7 +121,7 @@ def test_models_are_frozen_and_slotted() -> None:
 
 def test_no_repr_shows_a_lease_token() -> None:
     """Neither of an answer, nor of a request."""
-    shown = repr(structure(GRANT, LeaseResponse)) + repr(
+    shown = repr(CAMEL_CASE.structure(GRANT, LeaseResponse)) + repr(
         RenewRequestBody(effect_key="k", fence_token=1, lease_token="token")
     )
     assert "'token'" not in shown

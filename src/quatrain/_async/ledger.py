@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, Unpack, cast
 
 from .._options import CallOptions
+from .._structure import CAMEL_CASE
 from ..errors.verity import LeaseConflictError, VerityConflictError
 from ..models.verity import (
     CommitRequestBody,
@@ -43,8 +44,8 @@ class AsyncLedger:
         """
         try:
             # a union is no class to the type checker; to the converter it is
-            into = cast("type[LeaseResponse]", LeaseResponse)
-            return await self.transport.send_timed(_post(namespace, "lease", body, options), into)
+            reads = CAMEL_CASE.reads(cast("type[LeaseResponse]", LeaseResponse))
+            return await self.transport.send_timed(_post(namespace, "lease", body, options), reads)
         except VerityConflictError as exc:
             raise LeaseConflictError(
                 _effect_key(body),
@@ -61,28 +62,28 @@ class AsyncLedger:
     ) -> CommitResponse:
         """Record the result; sent again after no answer, as its fence token makes it safe."""
         call = _post(namespace, "commit", body, options, lane="commit", repeatable=True)
-        return await self.transport.send(call, CommitResponse)
+        return await self.transport.send(call, CAMEL_CASE.reads(CommitResponse))
 
     async def fail(
         self, namespace: str, body: FailRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> FailResponse:
         """Record the failure; sent again after no answer, like a commit."""
         call = _post(namespace, "fail", body, options, lane="commit", repeatable=True)
-        return await self.transport.send(call, FailResponse)
+        return await self.transport.send(call, CAMEL_CASE.reads(FailResponse))
 
     async def renew(
         self, namespace: str, body: RenewRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> RenewResponse:
         """Hold the lease for longer. 409, 404, 410 and 403 mean that it is gone."""
         call = _post(namespace, "renew", body, options, lane="renew", repeatable=True)
-        return await self.transport.send(call, RenewResponse)
+        return await self.transport.send(call, CAMEL_CASE.reads(RenewResponse))
 
     async def report_observe(
         self, namespace: str, body: ReportObserveBody | Wire, **options: Unpack[CallOptions]
     ) -> ObserveResponse:
         """Leave a line in the audit trail; changes nothing."""
         call = _post(namespace, "report-observe", body, options)
-        return await self.transport.send(call, ObserveResponse)
+        return await self.transport.send(call, CAMEL_CASE.reads(ObserveResponse))
 
     async def effects(self, query: Mapping[str, str]) -> EffectPage:
         """A page of effects, newest first."""
@@ -99,13 +100,13 @@ class AsyncLedger:
     async def reset(self, namespace: str, effect_key: str, reason: str) -> Effect:
         """Let a failed or expired effect run again."""
         call = _post(namespace, "reset", {"effectKey": effect_key, "reason": reason}, {})
-        return await self.transport.send(call, Effect)
+        return await self.transport.send(call, CAMEL_CASE.reads(Effect))
 
     async def _get(self, path: tuple[str, ...], query: Mapping[str, str], into: type[T]) -> T:
         call = Call(
             name=f"verity.{path[-1]}", method="GET", path=path, query=query, repeatable=True
         )
-        return await self.transport.send(call, into)
+        return await self.transport.send(call, CAMEL_CASE.reads(into))
 
 
 def _effect_key(body: LeaseRequestBody | Wire) -> str:

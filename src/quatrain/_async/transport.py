@@ -24,7 +24,7 @@ from .. import _http, _retry
 from .._http import Answer, NoAnswer, Outgoing
 from .._runtime._async import Clock, LoopLocal
 from .._secret import Secret
-from .._structure import WireError, structure
+from .._structure import Reader, RefusedAnswerError, WireError
 from .._telemetry import span
 from .._wire import dumps, loads, to_wire
 from ..errors import Attempt, QuatrainError
@@ -49,6 +49,8 @@ class Call:
     path: tuple[str, ...]
     """Segments below the base URL, unencoded."""
     query: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    """Beyond those that every request has."""
     body: Any = attrs.field(default=None, repr=False)
     """A model, or JSON; None sends none. Not shown: it may hold a lease token."""
     content: bytes | None = attrs.field(default=None, repr=False)
@@ -77,6 +79,7 @@ class AsyncTransport:
         allow_insecure: bool,
         http_client: httpx.AsyncClient | None,
         clock: Clock,
+        user_agent: str = _http.USER_AGENT,
     ) -> None:
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             msg = f"http_client has to be an httpx.AsyncClient, not {type(http_client).__name__}"
@@ -86,7 +89,9 @@ class AsyncTransport:
             base_url, allow_insecure=allow_insecure, refuse=family.config
         )
         _http.check_key(api_key, family.config)
+        agent = _http.check_header("user_agent", user_agent, family.config)
         self._key = api_key
+        self._user_agent = agent.encode("ascii")
         self._family = family
         self.timeout = timeout
         self._policy = policy
@@ -95,15 +100,15 @@ class AsyncTransport:
         self._lanes: LoopLocal[dict[Lane, AsyncLanes]] = LoopLocal(self._make_lanes, _close_all)
         self._closed = False
 
-    async def send(self, call: Call, into: type[T]) -> T:
-        """Send *call*, again where that is safe, and answer its JSON as an *into*.
+    async def send(self, call: Call, reads: Reader[T]) -> T:
+        """Send *call*, again where that is safe, and answer what *reads* makes of its JSON.
 
         Raises the family's TransportError when there is no answer, its APIError for an answer
-        that is an error or not an *into*, and its InputError when the body is not JSON.
+        that is an error or can't be read, and its InputError when the body is not JSON.
         """
-        return (await self.send_timed(call, into))[0]
+        return (await self.send_timed(call, reads))[0]
 
-    async def send_timed(self, call: Call, into: type[T]) -> tuple[T, float]:
+    async def send_timed(self, call: Call, reads: Reader[T]) -> tuple[T, float]:
         """``send``, and the clock's time before the attempt that was answered."""
         _check(call.timeout, call.max_retries, self._family.input)
         call = attrs.evolve(call, content=self._encode(call))
@@ -117,11 +122,11 @@ class AsyncTransport:
                 sent = self.clock.now()
                 answer = await self._attempt(call, number)
                 if isinstance(answer, Answer) and answer.ok:
-                    return self._structured(answer, into, attempts), sent
+                    return self._read(answer, reads, attempts), sent
                 delay = _retry.delay_before_retry(
                     policy,
                     number,
-                    _outcome(answer),
+                    self._outcome(answer),
                     repeatable=call.repeatable,
                     retry_after=_retry_after(answer),
                     luck=random.random(),  # noqa: S311 - it spreads load
@@ -186,7 +191,12 @@ class AsyncTransport:
             call.method,
             target,
             # in one expression: no frame's locals ever hold the key
-            _http.headers(self._key, has_body=call.content is not None),
+            _http.headers(
+                self._key,
+                user_agent=self._user_agent,
+                has_body=call.content is not None,
+                extra=call.headers,
+            ),
             call.content,
             self.timeout if call.timeout is None else call.timeout,
         )
@@ -199,9 +209,19 @@ class AsyncTransport:
         except (TypeError, ValueError) as exc:
             raise self._family.input(f"the request's body is not JSON: {exc}") from None
 
-    def _structured(self, answer: Answer, into: type[T], before: Sequence[Attempt]) -> T:
+    def _outcome(self, answer: Answer | NoAnswer) -> _retry.Outcome:
+        if isinstance(answer, NoAnswer):
+            return "no_answer" if answer.sent else "not_sent"
+        if answer.status == 409 and self._family.says_in_progress(self._body(answer)):
+            return "in_progress"
+        return answer.status
+
+    def _read(self, answer: Answer, reads: Reader[T], before: Sequence[Attempt]) -> T:
+        attempts = (*before, _summary(len(before) + 1, answer, None))
         try:
-            return structure(loads(answer.content), into)
+            return reads(loads(answer.content))
+        except RefusedAnswerError:
+            raise self._error(answer, attempts) from None
         except WireError as exc:
             reason = str(exc)
         except ValueError:
@@ -211,7 +231,7 @@ class AsyncTransport:
             self._body(answer),
             self._request_id(answer),
             reason,
-            attempts=(*before, _summary(len(before) + 1, answer, None)),
+            attempts=attempts,
         )
 
     def _error(self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...]) -> QuatrainError:
@@ -272,12 +292,6 @@ def _check(timeout: Any, max_retries: Any, refuse: Callable[[str], Exception]) -
         raise refuse("timeout has to be a number of seconds, above 0 and finite")
     if max_retries is not None and (not isinstance(max_retries, int) or max_retries < 0):
         raise refuse("max_retries has to be a number of tries, 0 or more")
-
-
-def _outcome(answer: Answer | NoAnswer) -> _retry.Outcome:
-    if isinstance(answer, Answer):
-        return answer.status
-    return "no_answer" if answer.sent else "not_sent"
 
 
 def _retry_after(answer: Answer | NoAnswer) -> float | None:

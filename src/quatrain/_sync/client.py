@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import ConfigError
+from .velocity import VelocityOS
 from .verity import VerityClient
 
 if TYPE_CHECKING:
     from ..server.local import LocalPlatform
+
+T = TypeVar("T")
 
 
 class Client:
@@ -20,6 +25,7 @@ class Client:
     ::
 
         with Client() as q:
+            me = q.velocity.whoami()
             receipt = q.verity.protect("refund:order_48392", act=refund, namespace="payments")
 
     A platform that is not given is built from its environment variables on first touch; one that
@@ -27,9 +33,17 @@ class Client:
     hosts on two private ledgers would both act.
     """
 
-    def __init__(self, *, verity: VerityClient | None = None) -> None:
-        self._platforms = {} if verity is None else {"verity": verity}
+    def __init__(
+        self,
+        *,
+        velocity: VelocityOS | None = None,
+        verity: VerityClient | None = None,
+    ) -> None:
+        given = {"velocity": velocity, "verity": verity}
+        self._platforms: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         self._local: LocalPlatform | None = None
+        if velocity is not None:
+            self._protect_writes_of(velocity)
 
     @classmethod
     def local(cls, database: str | PathLike[str], *, namespace: str = "default") -> Self:
@@ -59,12 +73,37 @@ class Client:
         return client
 
     @property
+    def velocity(self) -> VelocityOS:
+        """A founder's business data. Its writes take an ``effect_key``."""
+        return self._platform("velocity", self._make_velocity)
+
+    @property
     def verity(self) -> VerityClient:
         """Effects that happen exactly once."""
+        return self._platform("verity", VerityClient)
+
+    def _platform(self, name: str, make: Callable[[], T]) -> T:
         try:
-            return self._platforms["verity"]
+            platform: T = self._platforms[name]
         except KeyError:  # several threads may come at once: one wins
-            return self._platforms.setdefault("verity", VerityClient())
+            platform = self._platforms.setdefault(name, make())
+        return platform
+
+    def _make_velocity(self) -> VelocityOS:
+        velocity = VelocityOS()
+        self._protect_writes_of(velocity)
+        return velocity
+
+    def _protect_writes_of(self, velocity: VelocityOS) -> None:
+        own = weakref.ref(self)  # or the two would keep each other alive, unclosed
+
+        def effects() -> VerityClient:
+            client = own()
+            if client is None:
+                raise ConfigError("the client that held Verity as well is gone")
+            return client.verity
+
+        velocity.protect_writes_with(effects)
 
     def close(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""

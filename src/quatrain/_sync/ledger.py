@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, Unpack, cast
 
 from .._options import CallOptions
+from .._structure import CAMEL_CASE
 from ..errors.verity import LeaseConflictError, VerityConflictError
 from ..models.verity import (
     CommitRequestBody,
@@ -44,8 +45,8 @@ class Ledger:
         """
         try:
             # a union is no class to the type checker; to the converter it is
-            into = cast("type[LeaseResponse]", LeaseResponse)
-            return self.transport.send_timed(_post(namespace, "lease", body, options), into)
+            reads = CAMEL_CASE.reads(cast("type[LeaseResponse]", LeaseResponse))
+            return self.transport.send_timed(_post(namespace, "lease", body, options), reads)
         except VerityConflictError as exc:
             raise LeaseConflictError(
                 _effect_key(body),
@@ -62,28 +63,28 @@ class Ledger:
     ) -> CommitResponse:
         """Record the result; sent again after no answer, as its fence token makes it safe."""
         call = _post(namespace, "commit", body, options, lane="commit", repeatable=True)
-        return self.transport.send(call, CommitResponse)
+        return self.transport.send(call, CAMEL_CASE.reads(CommitResponse))
 
     def fail(
         self, namespace: str, body: FailRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> FailResponse:
         """Record the failure; sent again after no answer, like a commit."""
         call = _post(namespace, "fail", body, options, lane="commit", repeatable=True)
-        return self.transport.send(call, FailResponse)
+        return self.transport.send(call, CAMEL_CASE.reads(FailResponse))
 
     def renew(
         self, namespace: str, body: RenewRequestBody | Wire, **options: Unpack[CallOptions]
     ) -> RenewResponse:
         """Hold the lease for longer. 409, 404, 410 and 403 mean that it is gone."""
         call = _post(namespace, "renew", body, options, lane="renew", repeatable=True)
-        return self.transport.send(call, RenewResponse)
+        return self.transport.send(call, CAMEL_CASE.reads(RenewResponse))
 
     def report_observe(
         self, namespace: str, body: ReportObserveBody | Wire, **options: Unpack[CallOptions]
     ) -> ObserveResponse:
         """Leave a line in the audit trail; changes nothing."""
         call = _post(namespace, "report-observe", body, options)
-        return self.transport.send(call, ObserveResponse)
+        return self.transport.send(call, CAMEL_CASE.reads(ObserveResponse))
 
     def effects(self, query: Mapping[str, str]) -> EffectPage:
         """A page of effects, newest first."""
@@ -100,13 +101,13 @@ class Ledger:
     def reset(self, namespace: str, effect_key: str, reason: str) -> Effect:
         """Let a failed or expired effect run again."""
         call = _post(namespace, "reset", {"effectKey": effect_key, "reason": reason}, {})
-        return self.transport.send(call, Effect)
+        return self.transport.send(call, CAMEL_CASE.reads(Effect))
 
     def _get(self, path: tuple[str, ...], query: Mapping[str, str], into: type[T]) -> T:
         call = Call(
             name=f"verity.{path[-1]}", method="GET", path=path, query=query, repeatable=True
         )
-        return self.transport.send(call, into)
+        return self.transport.send(call, CAMEL_CASE.reads(into))
 
 
 def _effect_key(body: LeaseRequestBody | Wire) -> str:

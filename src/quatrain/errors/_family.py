@@ -26,6 +26,8 @@ class Family:
     """By HTTP status; any other 5xx is a ``server``, anything else an ``api`` error."""
     codes: Mapping[str, Callable[..., APIError]] = attrs.field(factory=dict)
     """By the answer's code, before the status is looked at; called like an ``APIError``."""
+    in_progress: str | None = None
+    """The code that says: an earlier attempt with this idempotency key is under way, ask again."""
 
     def error(self, status: int, body: Any, request_id: str | None, **fields: Any) -> APIError:
         """The exception for an error answer whose *body* is its JSON, or its text."""
@@ -36,6 +38,10 @@ class Family:
             or (self.server if 500 <= status < 600 else self.api)
         )
         return make(status, body, request_id or _request_id(body), **described, **fields)
+
+    def says_in_progress(self, body: Any) -> bool:
+        """Whether an error answer's *body* has that code."""
+        return self.in_progress is not None and _describe(body).get("code") == self.in_progress
 
     def unexpected(
         self, status: int, body: Any, request_id: str | None, reason: str, **fields: Any

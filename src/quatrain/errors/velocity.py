@@ -134,5 +134,6 @@ FAMILY = Family(
         429: RateLimitError,
     },
     codes=_CODES,
+    in_progress="idempotency_in_progress",
 )
 """The transport's way from an answer to one of these."""

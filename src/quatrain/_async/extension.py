@@ -1,0 +1,118 @@
+"""The Extension API: scopes that are known, requests, envelopes. Source: contracts, Velocity OS."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from .. import _http
+from .._envelope import Reader, opened
+from .._options import CallOptions, WriteOptions
+from .._structure import RefusedAnswerError, WireError
+from ..errors.velocity import ConfigError, InputError, ScopeMissingError
+from ..models.velocity import Response, Scope
+from .transport import AsyncTransport, Call
+
+if TYPE_CHECKING:
+    from .._lease import EffectContext
+    from .verity import AsyncVerityClient
+
+T = TypeVar("T")
+
+ROOT = ("api", "v1", "extensions")
+
+
+class AsyncExtensionAPI:
+    """One GET and one POST, and what is known of the install that they are sent for."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self.transport = transport
+        self.granted_scopes: frozenset[str] | None = None
+        """None until ``whoami`` has told."""
+        self.sandbox: bool | None = None
+        """That of the last answer; None before the first."""
+        self.effects: Callable[[], AsyncVerityClient] | None = None
+        """The ledger that protects writes, where an umbrella client holds both."""
+
+    def require(self, scope: Scope | None) -> None:
+        """Raise ScopeMissingError when it is known that *scope* was not granted."""
+        if scope is None or self.granted_scopes is None or scope in self.granted_scopes:
+            return
+        raise ScopeMissingError(scope)
+
+    async def get(
+        self, *path: str, scope: Scope | None, reads: Reader[T], **options: Unpack[CallOptions]
+    ) -> T:
+        """Read something."""
+        self.require(scope)
+        call = Call(
+            name=f"velocity.{path[0]}",
+            method="GET",
+            path=(*ROOT, *path),
+            repeatable=True,
+            **options,
+        )
+        return await self._send(call, reads)
+
+    async def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        scope: Scope,
+        reads: Reader[T],
+        **options: Unpack[WriteOptions],
+    ) -> T:
+        """Write something: once with each idempotency key, or as an effect that happens once."""
+        self.require(scope)
+        effect_key = options.pop("effect_key", None)
+        if effect_key is None:
+            return await self._send(_write(path, body, options), reads)
+        if options.get("idempotency_key") is not None:
+            raise InputError("an effect has an idempotency key of its own: pass one of the two")
+        if self.effects is None:
+            raise ConfigError("effect_key needs a client that holds Verity as well: AsyncClient")
+
+        async def act(effect: EffectContext) -> Mapping[str, Any]:
+            options["idempotency_key"] = effect.idempotency_key
+            # what can't be read is an error of the one who writes, not of all who come later
+            return await self._send(_write(path, body, options), lambda answer: _raw(answer, reads))
+
+        answer = await self.effects().protect(effect_key, act=act, effect_name=f"velocity.{path}")
+        try:
+            return reads(opened(answer))
+        except (RefusedAnswerError, WireError):
+            msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
+            raise InputError(msg) from None
+
+    async def _send(self, call: Call, reads: Reader[T]) -> T:
+        def read(body: Any) -> T:
+            response = opened(body)
+            value = reads(response)
+            self.sandbox = response.sandbox
+            return value
+
+        return await self.transport.send(call, read)
+
+
+def _raw(response: Response, reads: Reader[Any]) -> Mapping[str, Any]:
+    reads(response)
+    return response.raw
+
+
+def _write(path: str, body: Mapping[str, Any], options: WriteOptions) -> Call:
+    key = options.get("idempotency_key")
+    if key is None:
+        key = str(uuid.uuid4())
+    return Call(
+        name=f"velocity.{path}",
+        method="POST",
+        path=(*ROOT, path),
+        headers={"Idempotency-Key": _http.check_header("idempotency_key", key, InputError)},
+        body=body,
+        # with its idempotency key the server knows a repetition for what it is
+        repeatable=True,
+        timeout=options.get("timeout"),
+        max_retries=options.get("max_retries"),
+    )
