@@ -9,7 +9,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import anyio
@@ -175,6 +175,29 @@ def _background_threads() -> int:
     return sum(thread.name == BACKGROUND for thread in threading.enumerate())
 
 
+class AsyncInstantClock(_Time, async_runtime.Clock):
+    """Time that passes at once, however long somebody sleeps."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += max(0.0, seconds)
+        await anyio.lowlevel.checkpoint()
+
+
+class InstantClock(_Time, sync_runtime.Clock):
+    """Time that passes at once, however long somebody sleeps; for threads."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += max(0.0, seconds)
+
+
+class Served(Protocol):
+    """What answers requests in memory: a ledger, a business."""
+
+    def handle(self, request: httpx.Request) -> httpx.Response: ...
+
+
 class FakeLedger:
     """A ledger in memory on the test's clock, with faults to switch on; no flavour.
 
@@ -313,9 +336,9 @@ def _stale() -> httpx.Response:
 
 
 class AsyncLedgerTransport(httpx.AsyncBaseTransport):
-    """The way to a FakeLedger; ``gates`` hold up requests of their verbs."""
+    """The way to a FakeLedger or another such; ``gates`` hold up requests of their verbs."""
 
-    def __init__(self, ledger: FakeLedger) -> None:
+    def __init__(self, ledger: Served) -> None:
         self.ledger = ledger
         self.gates: dict[str, anyio.Event] = {}
         self.entered: dict[str, anyio.Event] = collections.defaultdict(anyio.Event)
@@ -330,9 +353,9 @@ class AsyncLedgerTransport(httpx.AsyncBaseTransport):
 
 
 class LedgerTransport(httpx.BaseTransport):
-    """The way to a FakeLedger, for threads."""
+    """The way to a FakeLedger or another such, for threads."""
 
-    def __init__(self, ledger: FakeLedger) -> None:
+    def __init__(self, ledger: Served) -> None:
         self.ledger = ledger
         self.gates: dict[str, threading.Event] = {}
         self.entered: dict[str, threading.Event] = collections.defaultdict(threading.Event)
@@ -341,7 +364,7 @@ class LedgerTransport(httpx.BaseTransport):
         verb = request.url.path.split("/")[-1]
         self.entered[verb].set()
         if verb in self.gates:
-            clock = self.ledger.clock
+            clock = getattr(self.ledger, "clock", None)
             assert isinstance(clock, ManualClock)
             with clock.parked():
                 self.gates[verb].wait()

@@ -18,6 +18,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
 from ._wire import camel
+from .models._fields import OFF_WIRE
 from .models.verity import LeaseCachedResponse, LeaseGrantedResponse, LeaseResponse
 
 T = TypeVar("T")
@@ -86,17 +87,13 @@ def _is_text(kind: Any) -> bool:
     )
 
 
-_NOT_ON_THE_WIRE: Final = frozenset({"raw", "sandbox"})
-"""What a model tells of the answer that it came in."""
-
-
 def _model_hook(
     cls: Any, converter: cattrs.Converter, rename: Callable[[str], str]
 ) -> Callable[[Any, Any], Any]:
     fields = attrs.fields(cls)
     names: dict[str, Any] = {
         field.name: override(omit=True)
-        if field.name in _NOT_ON_THE_WIRE
+        if OFF_WIRE in field.metadata
         else override(rename=rename(field.name))
         for field in fields
     }

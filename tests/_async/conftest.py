@@ -8,9 +8,19 @@ from typing import Any
 import httpx
 import pytest
 
+from quatrain.velocity import AsyncVelocityOS
 from quatrain.verity import AsyncVerityClient
 
-from .._doubles import BASE_URL, KEY, AsyncLedgerTransport, AsyncManualClock, FakeLedger
+from .. import _business
+from .._business import FakeBusiness
+from .._doubles import (
+    BASE_URL,
+    KEY,
+    AsyncInstantClock,
+    AsyncLedgerTransport,
+    AsyncManualClock,
+    FakeLedger,
+)
 
 
 @pytest.fixture
@@ -50,3 +60,36 @@ async def connect(
 @pytest.fixture
 def verity(connect: Callable[..., AsyncVerityClient]) -> AsyncVerityClient:
     return connect()
+
+
+@pytest.fixture
+def business() -> FakeBusiness:
+    return FakeBusiness()
+
+
+@pytest.fixture
+def instant() -> AsyncInstantClock:
+    return AsyncInstantClock()
+
+
+@pytest.fixture
+async def connect_velocity(
+    business: FakeBusiness, instant: AsyncInstantClock
+) -> AsyncIterator[Callable[..., AsyncVelocityOS]]:
+    async with httpx.AsyncClient(transport=AsyncLedgerTransport(business)) as http:
+
+        def connect(**settings: Any) -> AsyncVelocityOS:
+            usual = {
+                "api_key": _business.KEY,
+                "base_url": _business.ORIGIN,
+                "http_client": http,
+                "clock": instant,
+            }
+            return AsyncVelocityOS(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def vos(connect_velocity: Callable[..., AsyncVelocityOS]) -> AsyncVelocityOS:
+    return connect_velocity()

@@ -9,9 +9,19 @@ from typing import Any
 import httpx
 import pytest
 
+from quatrain.velocity import VelocityOS
 from quatrain.verity import VerityClient
 
-from .._doubles import BASE_URL, KEY, FakeLedger, LedgerTransport, ManualClock
+from .. import _business
+from .._business import FakeBusiness
+from .._doubles import (
+    BASE_URL,
+    KEY,
+    FakeLedger,
+    InstantClock,
+    LedgerTransport,
+    ManualClock,
+)
 
 
 @pytest.fixture
@@ -51,3 +61,36 @@ def connect(
 @pytest.fixture
 def verity(connect: Callable[..., VerityClient]) -> VerityClient:
     return connect()
+
+
+@pytest.fixture
+def business() -> FakeBusiness:
+    return FakeBusiness()
+
+
+@pytest.fixture
+def instant() -> InstantClock:
+    return InstantClock()
+
+
+@pytest.fixture
+def connect_velocity(
+    business: FakeBusiness, instant: InstantClock
+) -> Iterator[Callable[..., VelocityOS]]:
+    with httpx.Client(transport=LedgerTransport(business)) as http:
+
+        def connect(**settings: Any) -> VelocityOS:
+            usual = {
+                "api_key": _business.KEY,
+                "base_url": _business.ORIGIN,
+                "http_client": http,
+                "clock": instant,
+            }
+            return VelocityOS(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def vos(connect_velocity: Callable[..., VelocityOS]) -> VelocityOS:
+    return connect_velocity()

@@ -167,7 +167,9 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
 
 
 def headers_of(key: Secret, *, has_body: bool) -> httpx.Headers:
-    return httpx.Headers(_http.headers(key, user_agent=b"me/1", has_body=has_body, extra={"X": "y"}))
+    return httpx.Headers(
+        _http.headers(key, user_agent=b"me/1", has_body=has_body, extra={"X": "y"})
+    )
 
 
 def test_the_key_is_in_the_authorization_header() -> None:

@@ -81,10 +81,10 @@ class ScopeMissingError(PermissionDeniedError):
 
     @classmethod
     def of_answer(cls, status_code: int, body: Any, request_id: str | None, **fields: Any) -> Self:
-        """From the server's words, which end in the scope after a colon."""
+        """From the server's words: ``…: write:tasks``."""
         words = fields.get("message") or ""
-        scope = words.rpartition(":")[2].strip() if ":" in words else "unknown"
-        return cls(scope, status_code, body, request_id, **fields)
+        scope = words.partition(": ")[2].strip()
+        return cls(scope or "unknown", status_code, body, request_id, **fields)
 
 
 class NotFoundError(APIError, _base.NotFoundError):

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from ._raw import raw as _raw
+from ._fields import raw as _raw
+from ._fields import sandbox as _sandbox
 
 __all__ = [
     "EVENT_SCOPES",
@@ -76,10 +77,6 @@ EVENT_SCOPES: Final[Mapping[EventType, Scope]] = {
     "extension.revoked": "read:profile",
 }
 """Every event of the webhooks, and the scope that an install needs to get it."""
-
-
-def _sandbox() -> Any:
-    return attrs.field(default=False, kw_only=True, repr=False, eq=False)
 
 
 @attrs.frozen

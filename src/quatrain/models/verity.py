@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
-from ._raw import raw as _raw
+from ._fields import raw as _raw
 
 __all__ = [
     "CommitRequestBody",
