@@ -289,7 +289,7 @@ async def test_every_answer_tells_of_the_sandbox(
     assert [answer.sandbox for answer in answers] == [True] * 8
     assert vos.sandbox_mode is True
     business.sandbox = False
-    assert (await vos.team.list()).sandbox is False
+    assert (await vos.tasks.list()).sandbox is False
     assert vos.sandbox_mode is False
 
 

@@ -280,7 +280,7 @@ def test_every_answer_tells_of_the_sandbox(vos: VelocityOS, business: FakeBusine
     assert [answer.sandbox for answer in answers] == [True] * 8
     assert vos.sandbox_mode is True
     business.sandbox = False
-    assert vos.team.list().sandbox is False
+    assert vos.tasks.list().sandbox is False
     assert vos.sandbox_mode is False
 
 
