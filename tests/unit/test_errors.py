@@ -8,9 +8,11 @@ import pickle
 import pytest
 
 import quatrain
-from quatrain import errors, verity
+from quatrain import errors, velocity, verity
 from quatrain.errors import Attempt
+from quatrain.errors import velocity as velocity_errors
 from quatrain.errors.verity import FAMILY
+from quatrain.velocity import ScopeMissingError
 from quatrain.verity import (
     CommitRefusedError,
     CommitUncertainError,
@@ -47,6 +49,13 @@ SAMPLES = [
     LeaseLostError("k", "gone", 3),
     LeaseLostError("k", "gone", 3, result=None),
     CommitRefusedError("k", [1], verity.VerityConflictError(409, {}, "req_2"), 3),
+    velocity.VelocityOSError("words"),
+    velocity.InputError("words"),
+    velocity.TransportError("words", sent=False, attempts=ATTEMPTS),
+    velocity.APIError(503, {"a": 1}, "req_1", **API),
+    velocity.WebhookSignatureError("words"),
+    ScopeMissingError("read:tasks"),
+    ScopeMissingError("read:tasks", 403, {"ok": False}, "req_1", retry_after=1.0),
 ]
 KINDS = {
     400: (VerityApiError, quatrain.APIError),
@@ -100,6 +109,13 @@ def test_a_status_is_an_error_of_the_platform_and_of_the_shared_kind(status, kin
         (LeaseConflictError, (VerityError, quatrain.ConflictError, VerityApiError)),
         (CommitRefusedError, (LeaseLostError, CommitUncertainError)),
         (EffectPreviouslyFailedError, (VerityError,)),
+        (velocity.ConfigError, (velocity.VelocityOSError, quatrain.ConfigError)),
+        (velocity.InputError, (velocity.VelocityOSError, quatrain.InputError, ValueError)),
+        (velocity.TransportError, (velocity.VelocityOSError, quatrain.TransportError)),
+        (velocity.NotFoundError, (velocity.APIError, quatrain.NotFoundError)),
+        (ScopeMissingError, (velocity.APIError, quatrain.PermissionDeniedError)),
+        (velocity.WebhookSignatureError, (velocity.VelocityOSError, quatrain.WebhookError)),
+        (velocity.WebhookPayloadError, (velocity.VelocityOSError, quatrain.WebhookError)),
     ],
 )
 def test_the_other_errors_are_of_both_trees_too(error, bases) -> None:
@@ -109,7 +125,7 @@ def test_the_other_errors_are_of_both_trees_too(error, bases) -> None:
 
 def test_every_error_is_a_quatrain_error() -> None:
     """One ``except`` catches all."""
-    found = [v for m in (quatrain, errors, verity) for v in vars(m).values()]
+    found = [v for m in (quatrain, errors, velocity, verity) for v in vars(m).values()]
     classes = {v for v in found if isinstance(v, type) and issubclass(v, BaseException)}
     assert len(classes) > 25
     assert all(issubclass(cls, quatrain.QuatrainError) for cls in classes)
@@ -118,7 +134,12 @@ def test_every_error_is_a_quatrain_error() -> None:
 def test_every_error_has_a_sample_here() -> None:
     """So that the tests below cover all with an ``__init__`` of their own."""
     made = {type(sample).__init__ for sample in SAMPLES}
-    classes = {getattr(verity, name) for name in verity.__all__ if name.endswith("Error")}
+    classes = {
+        getattr(platform, name)
+        for platform in (velocity, verity)
+        for name in platform.__all__
+        if name.endswith("Error")
+    }
     assert {cls.__init__ for cls in classes} <= made
 
 
@@ -201,6 +222,25 @@ def test_code_message_and_detail_are_read_from_any_body(body, expected) -> None:
     exc = FAMILY.error(400, body, None)
     assert (exc.code, exc.message, exc.detail, exc.request_id) == expected
     assert exc.body == body
+
+
+@pytest.mark.parametrize(
+    ("message", "scope"),
+    [
+        ("Extension is missing required scope: write:tasks", "write:tasks"),
+        ("no", "unknown"),
+        ("scope:", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_code_may_decide_the_class(message, scope) -> None:
+    """Whatever the status; a missing scope is read from the server's words."""
+    body = {"ok": False, "error": {"code": "scope_required", "message": message}}
+    for status in (403, 200):
+        exc = velocity_errors.FAMILY.error(status, body, "req_1")
+        assert isinstance(exc, ScopeMissingError)
+        assert (exc.scope, exc.status_code, exc.code) == (scope, status, "scope_required")
+        assert (exc.body, exc.request_id) == (body, "req_1")
 
 
 def test_a_lost_lease_tells_whether_there_is_a_result() -> None:

@@ -10,10 +10,14 @@ import sys
 import pytest
 
 import quatrain
+import quatrain.velocity
 import quatrain.verity
+import quatrain.webhooks
+
+NAMESPACES = [quatrain.velocity, quatrain.verity, quatrain.webhooks]
 
 
-@pytest.mark.parametrize("module", [quatrain, quatrain.verity, quatrain.errors])
+@pytest.mark.parametrize("module", [quatrain, quatrain.errors, *NAMESPACES])
 def test_all_is_sorted_and_there(module) -> None:
     """Nothing is promised that is missing."""
     assert sorted(module.__all__) == module.__all__
@@ -42,10 +46,45 @@ def test_the_verity_namespace_is_pinned() -> None:
     assert contract - set(quatrain.verity.__all__) == set()
 
 
-@pytest.mark.parametrize("name", quatrain.verity.__all__)
-def test_every_public_name_is_documented(name: str) -> None:
+def test_the_velocity_namespace_is_pinned() -> None:
+    """The contract's names, and those of the vendor's own client."""
+    contract = {
+        "APIError",
+        "AcademyProgram",
+        "AsyncVelocityOS",
+        "AuthenticationError",
+        "CompletedTask",
+        "Module",
+        "ModuleSummary",
+        "NotFoundError",
+        "Offer",
+        "Partnership",
+        "RateLimitError",
+        "Response",
+        "ScopeMissingError",
+        "ServerError",
+        "Task",
+        "TaskList",
+        "TeamMember",
+        "VelocityOS",
+        "VelocityOSError",
+        "WebhookHandler",
+        "WebhookSignatureError",
+        "WhoAmI",
+        "WhoAmIExtension",
+        "WhoAmIUser",
+        "sign",
+        "verify_signature",
+    }
+    assert contract - set(quatrain.velocity.__all__) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in NAMESPACES for name in module.__all__]
+)
+def test_every_public_name_is_documented(module, name: str) -> None:
     """And so are its public methods."""
-    thing = getattr(quatrain.verity, name)
+    thing = getattr(module, name)
     if not inspect.isclass(thing):
         return
     assert thing.__doc__
@@ -56,6 +95,7 @@ def test_every_public_name_is_documented(name: str) -> None:
 @pytest.mark.parametrize(
     "pair",
     [
+        ("AsyncVelocityOS", "VelocityOS"),
         ("AsyncVerityClient", "VerityClient"),
         ("AsyncEffects", "Effects"),
         ("AsyncWorkflowContext", "WorkflowContext"),
@@ -67,7 +107,8 @@ def test_the_flavours_take_the_same(pair) -> None:
     """The same methods, with the same parameters."""
 
     def shape(name: str) -> dict:
-        cls = getattr(quatrain.verity, name)
+        platform = quatrain.velocity if "Velocity" in name else quatrain.verity
+        cls = getattr(platform, name)
         return {
             n.replace("aclose", "close"): list(inspect.signature(m).parameters)
             for n, m in vars(cls).items()
@@ -88,7 +129,8 @@ def test_the_clients_load_when_they_are_asked_for() -> None:
     code = (
         "import sys, quatrain; assert 'quatrain._async' not in sys.modules, 'eager';"
         "quatrain.AsyncClient, quatrain.Client; assert 'quatrain._async' in sys.modules;"
-        "import quatrain.verity; assert not {'httpx', 'httpcore', 'cattrs'} & set(sys.modules);"
+        "import quatrain.verity, quatrain.velocity;"
+        "assert not {'httpx', 'httpcore', 'cattrs'} & set(sys.modules), 'HTTP';"
         "quatrain.verity.VerityClient(base_url='http://127.0.0.1:9', api_key='k');"
         "assert 'httpx' in sys.modules;"
         "assert dir(quatrain) == quatrain.__all__"
@@ -105,7 +147,7 @@ def test_the_package_imports_without_its_extras() -> None:
         "import sys\n"
         "for name in ('starlette', 'uvicorn', 'click', 'rich', 'opentelemetry', 'trio'):\n"
         "    sys.modules[name] = None\n"
-        "import quatrain.verity\n"
+        "import quatrain.velocity, quatrain.verity, quatrain.webhooks\n"
         "client = quatrain.verity.VerityClient(base_url='http://127.0.0.1:9', api_key='k')\n"
         "try: client.effects.get('k', namespace='ns')\n"
         "except quatrain.TransportError: client.close()\n"

@@ -49,6 +49,20 @@ def test_no_answer_is_tried_again_when_repeatable() -> None:
     assert decide("no_answer", repeatable=True) == 0.3
 
 
+def test_what_is_in_progress_is_asked_after() -> None:
+    """No attempt of ours did anything, and an earlier one may have: wait for its outcome."""
+    assert decide("in_progress", retry_after=2.0) == 2.0
+    assert decide("in_progress", retry_after=61.0) is None
+    assert decide("in_progress", attempt=3) is None
+
+
+def test_waits_may_grow_by_another_factor() -> None:
+    """Velocity OS's: 0.5, 1.5 and 4 seconds."""
+    policy = RetryPolicy(max_retries=3, base=0.5, factor=3.0, cap=4.0, jitter=0.0)
+    delays = [decide(503, attempt=n, repeatable=True, policy=policy) for n in (1, 2, 3, 4)]
+    assert delays == [0.5, 1.5, 4.0, None]
+
+
 def test_after_the_last_try_it_gives_up() -> None:
     """``max_retries`` are the tries after the first."""
     delays = [decide("not_sent", attempt=attempt) for attempt in (1, 2, 3)]
