@@ -44,6 +44,16 @@ from .models.velocity import (
     WhoAmIExtension,
     WhoAmIUser,
 )
+from .webhooks import (
+    MemorySeen,
+    SeenStore,
+    SqliteSeen,
+    WebhookEvent,
+    WebhookHandler,
+    delivery,
+    sign,
+    verify_signature,
+)
 
 __all__ = [
     "EVENT_SCOPES",
@@ -58,6 +68,7 @@ __all__ = [
     "EventType",
     "InputError",
     "Listing",
+    "MemorySeen",
     "Module",
     "ModuleSummary",
     "NotFoundError",
@@ -70,7 +81,9 @@ __all__ = [
     "Response",
     "Scope",
     "ScopeMissingError",
+    "SeenStore",
     "ServerError",
+    "SqliteSeen",
     "Task",
     "TaskList",
     "TeamMember",
@@ -79,9 +92,14 @@ __all__ = [
     "ValidationFailedError",
     "VelocityOS",
     "VelocityOSError",
+    "WebhookEvent",
+    "WebhookHandler",
     "WebhookPayloadError",
     "WebhookSignatureError",
     "WhoAmI",
     "WhoAmIExtension",
     "WhoAmIUser",
+    "delivery",
+    "sign",
+    "verify_signature",
 ]

@@ -512,10 +512,12 @@ async def test_a_handler_has_its_settings(connect_velocity: Connect) -> None:
     vos = connect_velocity(webhook_secret="whsec_a")
     seen = velocity.MemorySeen()
     handler = vos.webhook_handler(max_skew_seconds=10, max_body_bytes=20, seen=seen)
+    handled: list[Any] = []
+    handler.on("tasks.created")(handled.append)
     late = velocity.delivery("whsec_a", "tasks.created", {}, timestamp=1_000)
     assert handler.handle(*late)[1] == 401
     large = velocity.delivery("whsec_a", "tasks.created", {"action": "x" * 30})
     assert handler.handle(*large)[1] == 413
     fine = velocity.delivery("whsec_a", "tasks.created", {}, delivery_id="d1")
     assert handler.handle(*fine)[1] == 200
-    assert seen.begin("d1") == "handled"
+    assert (handled, seen.begin("d1")) == ([{}], "handled")
