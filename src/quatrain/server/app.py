@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from starlette.applications import Starlette
@@ -21,6 +21,7 @@ from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
 from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .verity import VerityAPI
+from .webhooks import Dispatcher
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _PROBE_TIMEOUT: Final = 5.0
@@ -32,7 +33,7 @@ def create_app(
     """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
     ``app.state`` is for who embeds the platform: ``store``, ``keys``, ``installs`` (Velocity OS's
-    keys) and ``velocity`` (its business data). To learn of an
+    keys), ``velocity`` (its business data) and ``dispatcher`` (of webhooks). To learn of an
     unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
     finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
     """
@@ -40,13 +41,17 @@ def create_app(
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
+    dispatcher = Dispatcher(store)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(store.open)
         try:
             await seed_once(store, settings.seed)
-            yield
+            async with AsyncExitStack() as stack:
+                if settings.deliver_webhooks:
+                    await stack.enter_async_context(dispatcher.running())
+                yield
         finally:
             await asyncio.to_thread(store.close)
 
@@ -73,6 +78,7 @@ def create_app(
     app.state.keys = keys
     app.state.velocity = velocity
     app.state.installs = installs
+    app.state.dispatcher = dispatcher
     return app
 
 
