@@ -32,6 +32,8 @@ class Recorded:
     body: dict[str, Any]
     authorization: str
     content_type: str
+    headers: dict[str, str] = attrs.field(eq=False, repr=False)
+    """All of them, by lower-case names."""
 
     @property
     def verb(self) -> str:
@@ -75,6 +77,7 @@ class Recorder:
             body=json.loads(content) if content else {},
             authorization=headers.get(b"authorization", b"").decode(),
             content_type=headers.get(b"content-type", b"").decode(),
+            headers={name.decode(): value.decode("latin-1") for name, value in headers.items()},
         )
         self.requests.append(request)
         fault = self.faults[request.verb].popleft() if self.faults[request.verb] else None
@@ -127,12 +130,19 @@ class ServedPlatform:
         _, secret = self._app.state.keys.create(tenant=f"tenant-{next(self._numbers)}")
         return str(secret.reveal())
 
+    async def install(self, **options: Any) -> str:
+        """The key of an extension that a founder, who is nobody else, has installed."""
+        account = await self._app.state.velocity.seed(f"tenant-{next(self._numbers)}")
+        _, secret = self._app.state.installs.create(account.id, "ghl-sync", **options)
+        return str(secret.reveal())
+
     def __enter__(self) -> Self:
         self._app.state.store.open()
         listener = bind("127.0.0.1", 0)
-        self.base_url = f"{url_of(listener)}/v1"
+        self.origin = url_of(listener)
+        self.base_url = f"{self.origin}/v1"
         ready = threading.Event()
-        self._server = Server(self.recorder, url=self.base_url, on_ready=lambda _: ready.set())
+        self._server = Server(self.recorder, url=self.origin, on_ready=lambda _: ready.set())
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="served-platform"
         )

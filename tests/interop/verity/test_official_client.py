@@ -15,8 +15,8 @@ import pytest
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.verity import AsyncVerityClient, ConflictRetryConfig
 
+from .._platform import Fault, Recorder, ServedPlatform
 from ._agents import official
-from ._platform import Fault, Recorder, ServedPlatform
 
 NAMESPACE = "payments"
 LEASE_MS = 30_000

@@ -13,9 +13,9 @@ import attrs
 
 from quatrain.verity import AsyncVerityClient, ConflictRetryConfig, VerityClient
 
-from .._doubles import AsyncManualClock, ManualClock
-from .._require import import_for
-from ._platform import ServedPlatform
+from ..._doubles import AsyncManualClock, ManualClock
+from ..._require import import_for
+from .._platform import ServedPlatform
 
 official = import_for("interop", "verity", "verityinc-sdk")
 

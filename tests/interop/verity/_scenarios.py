@@ -8,8 +8,8 @@ from typing import Any
 
 from quatrain.verity import AsyncVerityClient
 
+from .._platform import Fault
 from ._agents import NAMESPACE, Agent
-from ._platform import Fault
 
 Scenario = Callable[[Agent], Awaitable[Any]]
 

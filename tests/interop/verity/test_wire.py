@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import pytest
 
+from .._platform import Recorded, ServedPlatform
 from ._agents import Opener, Outcome, async_agent, official, official_agent, sync_agent
-from ._platform import Recorded, ServedPlatform
 from ._scenarios import SCENARIOS, Scenario, decline, receipt
 
 Requests = list[Recorded]
