@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from quatrain.cli import demo as demo_module
+from quatrain.cli.demo import effects as refund_module
 
 
 def test_demo(cli, database):
@@ -24,13 +24,13 @@ def test_demo(cli, database):
 
 
 BLIND = """
-from quatrain.cli import demo_worker
+from quatrain.cli.demo import worker as demo_worker
 demo_worker.Provider.find = lambda provider, order: None
 demo_worker.main()
 """
 
 SPENDTHRIFT = """
-from quatrain.cli import demo_worker
+from quatrain.cli.demo import worker as demo_worker
 pay = demo_worker.Provider.refund
 def pay_twice(provider, order, amount):
     pay(provider, order, amount)
@@ -54,7 +54,7 @@ demo_worker.main()
 )
 def test_a_step_that_does_not_come_out(cli, monkeypatch, worker, step, reason):
     """The demo says which step failed, and ends with status 1 and no verdict."""
-    monkeypatch.setattr(demo_module, "WORKER", (sys.executable, "-c", worker))
+    monkeypatch.setattr(refund_module, "WORKER", (sys.executable, "-c", worker))
     result = cli("demo")
 
     assert (1, 1) == (result.exit_code, result.stderr.count("\n"))

@@ -48,9 +48,9 @@ class AsyncClient:
     def local(cls, database: str | PathLike[str], *, namespace: str = "default") -> Self:
         """A client with a platform of its own in this process, on the SQLite file *database*.
 
-        Several processes may share the file. Needs the extra ``[server]``. *namespace* is the
-        effects' default. Raises ConfigError when the extra is missing or the database can't be
-        used.
+        Several processes may share the file. A new one holds a made-up founder's business, for
+        ``velocity`` to work on. Needs the extra ``[server]``. *namespace* is the effects' default.
+        Raises ConfigError when the extra is missing or the database can't be used.
         """
         try:
             from ..server.local import LocalPlatform  # noqa: PLC0415 - the extra may be missing
@@ -61,12 +61,17 @@ class AsyncClient:
 
         platform = LocalPlatform(database)
         client = cls(
+            velocity=AsyncVelocityOS(
+                platform.velocity_key,
+                base_url=platform.velocity_url,
+                http_client=platform.async_http_client(),
+            ),
             verity=AsyncVerityClient(
                 base_url=platform.verity_url,
                 api_key=platform.api_key,
                 namespace=namespace,
                 http_client=platform.async_http_client(),
-            )
+            ),
         )
         client._local = platform
         return client

@@ -11,14 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, Final
 
-__all__ = ["WentWrongError", "Worker", "running"]
+from .story import WentWrongError
+
+__all__ = ["Worker", "running"]
 
 PATIENCE: Final = 60.0
 """Seconds after which a worker that neither speaks nor ends counts as stuck."""
-
-
-class WentWrongError(Exception):
-    """A step of the demo did not come out."""
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 ``quatrain demo`` runs it, and kills it::
 
-    python -m quatrain.cli.demo_worker BOOKS ORDER [--stall]
+    python -m quatrain.cli.demo.worker BOOKS ORDER [--stall]
 
 It finds the ledger through VERITY_BASE_URL and VERITY_API_KEY, and says on standard output what it
 does. With ``--stall`` it stops after the provider has paid, before the ledger knows.
@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from quatrain.cli.demo_provider import Provider, Receipt
+from quatrain.cli.demo.provider import Provider, Receipt
 from quatrain.verity import ConflictRetryConfig, VerityClient
 
 LEASE_MS = 5_000

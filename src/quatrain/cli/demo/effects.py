@@ -1,80 +1,42 @@
-"""``quatrain demo``: a worker is killed at the worst moment, and the effect still happens once."""
+"""A worker is killed at the worst moment, and the effect still happens once."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
-import click
-from rich.console import Console
 
-from quatrain import QuatrainError
-from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.verity import Effect, EffectEvent, VerityClient
 
-from .demo_process import WentWrongError, Worker, running
-from .demo_provider import Provider, Receipt
-from .output import note, results, waiting
-from .tables import effects_table, events_table
-from .text import printable
+from ..output import waiting
+from ..tables import effects_table, events_table
+from .process import Worker, running
+from .provider import Provider, Receipt
+from .story import Teller, check
 
-__all__ = ["demo"]
+__all__ = ["RefundStory"]
 
 NAMESPACE: Final = "payments"
 
 #: The worker's program; started with the file of the books and the order.
-WORKER: Final = (sys.executable, "-P", "-m", "quatrain.cli.demo_worker")
-
-
-@click.command()
-@click.option(
-    "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep the ledger in this SQLite file, to look at it later.",
-)
-def demo(database: Path | None) -> None:
-    """See an effect happen exactly once, though its worker is killed. Takes some ten seconds.
-
-    A worker refunds an order. It is killed after the payment provider has paid, before the ledger
-    knows. A second worker finds that out and does not pay again; a third gets the recorded answer.
-    """
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quatrain-demo-")))
-        platform = stack.enter_context(EmbeddedPlatform(database or directory / "ledger.db"))
-        client = stack.enter_context(
-            VerityClient(
-                base_url=platform.env["VERITY_BASE_URL"],
-                api_key=platform.api_key,
-                namespace=NAMESPACE,
-            )
-        )
-        order = f"order_{secrets.token_hex(3)}"
-        story = Story(client, platform.env, Provider(directory / "books.jsonl"), order)
-        story.tell()
-    if database is not None:
-        key = f"refund:{order}"
-        note(f"Look again: quatrain effects show {key} --database '{printable(str(database))}'")
+WORKER: Final = (sys.executable, "-P", "-m", "quatrain.cli.demo.worker")
 
 
 @attrs.frozen
-class Story:
+class RefundStory:
     """One run of the demo; every step is checked, with the provider's books and with the ledger."""
 
     client: VerityClient
     env: dict[str, str] = attrs.field(repr=False)
     provider: Provider
     order: str
-    console: Console = attrs.field(factory=results)
+    teller: Teller = attrs.field(factory=Teller)
 
     @property
     def key(self) -> str:
@@ -83,19 +45,20 @@ class Story:
 
     def tell(self) -> None:
         """Run all of it. Raises ClickException for the first step that did not come out."""
-        self.console.print(f"Refunding {self.order}, with three workers.\n")
-        with self._step("Worker 1 pays, and is killed before it can tell the ledger"):
+        self.teller.say(f"Refunding {self.order}, with three workers.\n")
+        with self.teller.step("Worker 1 pays, and is killed before it can tell the ledger"):
             self._kill_the_first_worker()
-        with self._step("Worker 2 waits for that lease, sees the refund and does not pay again"):
+        with self.teller.step("Worker 2 waits for that lease, sees the refund, does not pay again"):
             receipt = self._let_the_second_find_out()
-        with self._step("Worker 3 gets the recorded answer, and neither pays nor looks"):
+        with self.teller.step("Worker 3 gets the recorded answer, and neither pays nor looks"):
             self._ask_with_a_third(receipt)
-        with self._step("The audit trail tells the same"):
+        with self.teller.step("The audit trail tells the same"):
             events = self._read_the_audit_trail()
-        self.console.print()
-        self.console.print(effects_table([self._effect()]))
-        self.console.print(events_table(events))
-        self.console.print(
+        console = self.teller.console
+        console.print()
+        console.print(effects_table([self._effect()]))
+        console.print(events_table(events))
+        self.teller.say(
             "\n[bold green]Exactly once.[/] Three attempts, one SIGKILL, one refund: "
             f"{receipt['receipt']} of {receipt['amount']}."
         )
@@ -145,21 +108,6 @@ class Story:
     def _worker(self, agent: str, *options: str) -> AbstractContextManager[Worker]:
         command = [*WORKER, str(self.provider.books), self.order, "--agent", agent, *options]
         return running(command, {**os.environ, **self.env})
-
-    @contextlib.contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except (WentWrongError, QuatrainError) as exc:
-            reason = f"The demo failed at: {name}. {exc}"
-            raise click.ClickException(printable(reason)) from exc
-        self.console.print(f"[green]ok[/]  {name}.")
-
-
-def check(what: str, found: object, expected: object) -> None:
-    """Raises WentWrongError unless *found* is what was *expected*."""
-    if found != expected:
-        raise WentWrongError(f"{what} {found!r}, and not {expected!r}")
 
 
 def _deeds(said: Sequence[Mapping[str, Any]]) -> list[Any]:

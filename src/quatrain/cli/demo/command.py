@@ -1,0 +1,59 @@
+"""``quatrain demo``: one story after the other, each on the same platform."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import tempfile
+from pathlib import Path
+
+import click
+
+from quatrain.server.embedded import EmbeddedPlatform
+from quatrain.velocity import VelocityOS
+from quatrain.verity import VerityClient
+
+from ..output import note
+from ..text import printable
+from .effects import NAMESPACE, RefundStory
+from .provider import Provider
+from .receiver import Receiver
+from .webhooks import WebhookStory
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--database",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the platform's data in this SQLite file, to look at it later.",
+)
+def demo(database: Path | None) -> None:
+    """See an effect happen exactly once, and a webhook arrive. Takes some ten seconds.
+
+    A worker refunds an order. It is killed after the payment provider has paid, before the ledger
+    knows. A second worker finds that out and does not pay again; a third gets the recorded answer.
+
+    Then a task is added to a founder's backlog, and a receiver of webhooks hears of it: once,
+    though its first answer is that it failed.
+    """
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quatrain-demo-")))
+        platform = stack.enter_context(EmbeddedPlatform(database or directory / "platform.db"))
+        env = platform.env
+        verity = stack.enter_context(
+            VerityClient(
+                base_url=env["VERITY_BASE_URL"], api_key=platform.api_key, namespace=NAMESPACE
+            )
+        )
+        order = f"order_{secrets.token_hex(3)}"
+        RefundStory(verity, env, Provider(directory / "books.jsonl"), order).tell()
+        velocity = stack.enter_context(
+            VelocityOS(platform.velocity_key, base_url=env["VOS_BASE_URL"])
+        )
+        receiver = stack.enter_context(Receiver())
+        WebhookStory(platform, velocity, receiver).tell()
+    if database is not None:
+        key = f"refund:{order}"
+        note(f"Look again: quatrain effects show {key} --database '{printable(str(database))}'")
