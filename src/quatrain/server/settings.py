@@ -83,7 +83,7 @@ class Settings:
     """Reads of the database at a time."""
     seed: Literal["demo"] | None = attrs.field(default="demo", validator=_check_seed)
     """What a new database is filled with: a founder's made-up business for the tenant "local", or
-    nothing. A database that is not new stays as it is."""
+    nothing. Whoever opens it first decides that for good."""
     deliver_webhooks: bool = True
     """Send the webhooks that wait in the database. Without it they are kept, and sent by another
     platform on the same file, or by a later one."""
