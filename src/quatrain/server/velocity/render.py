@@ -1,0 +1,121 @@
+"""A founder's data in the wire's words: the contract's fields, and no others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from quatrain.server.times import iso_time
+
+from .installs import Caller
+from .records import Account, Member, Module, Offer, Partnership, Program, Task
+
+
+def envelope(caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
+    """What every success comes in."""
+    return {
+        "ok": True,
+        "data": data,
+        "extension_id": caller.extension_id,
+        "extension_name": caller.name,
+        "venture_id": caller.venture_id,
+        "sandbox": caller.sandbox,
+    }
+
+
+def whoami(account: Account, caller: Caller) -> dict[str, Any]:
+    """Whom the key acts for, and the extension it belongs to."""
+    return {
+        "user": {
+            "email": account.email,
+            "name": account.name,
+            "tier": account.tier,
+            "venture_id": account.venture_id,
+        },
+        "extension": {
+            "id": caller.extension_id,
+            "name": caller.name,
+            "slug": caller.slug,
+            "developer": caller.developer,
+            "granted_scopes": sorted(caller.scopes),
+        },
+    }
+
+
+def module_summary(module: Module) -> dict[str, Any]:
+    """A module, without its output."""
+    return {
+        "code": module.code,
+        "status": module.status,
+        "completed_at": _time(module.completed_at),
+        "has_output": module.output is not None,
+    }
+
+
+def module(found: Module) -> dict[str, Any]:
+    """A module's output."""
+    return {"code": found.code, "output": json_of(found.output)}
+
+
+def offer(found: Offer) -> dict[str, Any]:
+    """An offer."""
+    return {
+        "id": found.offer_id,
+        "name": found.name,
+        "status": found.status,
+        "created_at": iso_time(found.created_at),
+        "updated_at": iso_time(found.updated_at),
+        "c3_output": json_of(found.c3_output),
+    }
+
+
+def member(found: Member) -> dict[str, Any]:
+    """Somebody on the team."""
+    return {"name": found.name, "role": found.role, "email": found.email}
+
+
+def partnership(found: Partnership) -> dict[str, Any]:
+    """A partner."""
+    return {"name": found.name, "type": found.type, "contact": found.contact}
+
+
+def task(found: Task) -> dict[str, Any]:
+    """An action, with all seven fields; null where absent."""
+    return {
+        "module_source": found.module_source,
+        "action": found.action,
+        "category": found.category,
+        "timeframe": found.timeframe,
+        "quadrant": found.quadrant,
+        "assignee": found.assignee,
+        "deadline": found.deadline,
+    }
+
+
+def completed_task(found: Task) -> dict[str, Any]:
+    """An action that is done."""
+    return {
+        "id": found.task_id,
+        "action": found.action,
+        "completed_at": _time(found.completed_at),
+    }
+
+
+def program(found: Program) -> dict[str, Any]:
+    """A program of the academy."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "description": found.description,
+        "status": found.status,
+        "created_at": iso_time(found.created_at),
+    }
+
+
+def json_of(text: str | None) -> Any:
+    """The value of a JSON text that is kept."""
+    return None if text is None else json.loads(text)
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else iso_time(ms)
