@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from starlette.applications import Starlette
@@ -20,6 +20,7 @@ from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
 from .verity import VerityAPI
+from .webhooks import Dispatcher
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _PROBE_TIMEOUT: Final = 5.0
@@ -30,19 +31,24 @@ def create_app(
 ) -> Starlette:
     """The app, not yet started: its lifespan opens the store and closes it.
 
-    ``app.state.store`` and ``app.state.keys`` are for who embeds the platform. To learn of an
-    unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
-    finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
+    ``app.state.store``, ``app.state.keys`` and ``app.state.dispatcher`` (of webhooks) are for who
+    embeds the platform. To learn of an unusable database as a ConfigError, call
+    ``app.state.store.open()`` first; the lifespan then finds it open. ``now_ms`` is the server's
+    clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
+    dispatcher = Dispatcher(store)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(store.open)
         try:
-            yield
+            async with AsyncExitStack() as stack:
+                if settings.deliver_webhooks:
+                    await stack.enter_async_context(dispatcher.running())
+                yield
         finally:
             await asyncio.to_thread(store.close)
 
@@ -66,6 +72,7 @@ def create_app(
     app.router.default = _nothing_here
     app.state.store = store
     app.state.keys = keys
+    app.state.dispatcher = dispatcher
     return app
 
 

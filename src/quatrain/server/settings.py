@@ -76,6 +76,9 @@ class Settings:
     """The largest request body that is read."""
     readers: int = attrs.field(default=4, validator=_check_positive)
     """Reads of the database at a time."""
+    deliver_webhooks: bool = True
+    """Send the webhooks that wait in the database. Without it they are kept, and sent by another
+    platform on the same file, or by a later one."""
 
     @property
     def loopback(self) -> bool:

@@ -145,7 +145,9 @@ CREATE TABLE webhook_deliveries (
   CHECK ((next_attempt_at IS NOT NULL) = (status = 'PENDING'))
 );
 
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE status = 'PENDING';
+-- By endpoint: a long queue of one is passed by what is due at the others.
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, next_attempt_at)
+  WHERE status = 'PENDING';
 
 CREATE INDEX webhook_deliveries_of_endpoint ON webhook_deliveries (endpoint_id, id);
 
