@@ -10,12 +10,17 @@ from rich.text import Text
 
 from quatrain.verity import Effect, EffectEvent
 
-from .text import cell, json_text
+from .text import cell, json_shown, json_text
 
-__all__ = ["STATUS_STYLES", "card", "effect_card", "effects_table", "events_table", "payload", "table"]
-
-PAYLOAD_SHOWN: Final = 2_000
-"""Characters that are printed of an input, a result or an error."""
+__all__ = [
+    "STATUS_STYLES",
+    "card",
+    "effect_card",
+    "effects_table",
+    "events_table",
+    "payload",
+    "table",
+]
 
 STATUS_STYLES: Final = {
     "RUNNING": "cyan",
@@ -45,12 +50,7 @@ def card(fields: Mapping[str, Any]) -> Table:
 
 def payload(value: Any) -> Text | None:
     """JSON in lines, cut where it is long; None for none."""
-    if value is None:
-        return None
-    text = json_text(value, indent=2)
-    if len(text) > PAYLOAD_SHOWN:
-        text = f"{text[:PAYLOAD_SHOWN]}\n… {len(text):,} characters in all; --json has them"
-    return Text(text)
+    return None if value is None else Text(json_shown(value))
 
 
 def effects_table(effects: Sequence[Effect]) -> Table:

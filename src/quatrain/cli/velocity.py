@@ -9,9 +9,9 @@ import click
 from quatrain.models.velocity import Scope
 
 from .management import ManagementOptions, management_options
+from .management_tables import account_card, installs_table, modules_table, team_table
 from .options import JSON, json_option
 from .output import note, print_json, results, waiting
-from .management_tables import account_card, installs_table, modules_table, team_table
 from .text import printable
 from .velocity_tasks import tasks
 
@@ -163,9 +163,7 @@ def list_team(platform: ManagementOptions, as_json: bool) -> None:
 @click.option("--role", help="What they do.")
 @click.option("--email", help="Where to reach them.")
 @management_options
-def add_member(
-    platform: ManagementOptions, name: str, role: str | None, email: str | None
-) -> None:
+def add_member(platform: ManagementOptions, name: str, role: str | None, email: str | None) -> None:
     """Add NAME to the team."""
     with waiting("Asking the platform"), platform.open() as client:
         added = client.post("velocity", "team", name=name, role=role, email=email)

@@ -11,9 +11,9 @@ import click
 from quatrain.models.velocity import Category, Quadrant, Timeframe
 
 from .management import ManagementOptions, management_options
+from .management_tables import tasks_table
 from .options import json_option
 from .output import note, print_json, results, waiting
-from .management_tables import tasks_table
 from .text import printable
 
 __all__ = ["tasks"]
@@ -22,13 +22,9 @@ __all__ = ["tasks"]
 def _fields(*more: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options of a task's optional fields; *more* are values that any choice may have."""
     options = (
-        click.option(
-            "--category", type=_one_of(Category, more), help="What kind of work."
-        ),
+        click.option("--category", type=_one_of(Category, more), help="What kind of work."),
         click.option("--timeframe", type=_one_of(Timeframe, more), help="How soon."),
-        click.option(
-            "--quadrant", type=_one_of(Quadrant, more), help="How important, how urgent."
-        ),
+        click.option("--quadrant", type=_one_of(Quadrant, more), help="How important, how urgent."),
         click.option("--assignee", help="Who is to do it."),
         click.option("--deadline", metavar="YYYY-MM-DD", help="Until when."),
     )

@@ -12,9 +12,9 @@ from quatrain.models.velocity import EventType
 
 from .listen import listen
 from .management import Management, ManagementOptions, management_options
+from .management_tables import DELIVERY_STYLES, deliveries_table, endpoints_table
 from .options import JSON, json_option, limit_option
 from .output import note, print_json, results, waiting
-from .management_tables import DELIVERY_STYLES, deliveries_table, endpoints_table
 from .text import printable
 
 __all__ = ["webhooks"]

@@ -43,9 +43,7 @@ def check_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         raise InputError("a webhook's URL begins with https:// or http:// and a host")
     if parts.username is not None or parts.password is not None:
-        raise InputError(
-            "a webhook's URL must not hold credentials; the signature is one"
-        )
+        raise InputError("a webhook's URL must not hold credentials; the signature is one")
     if parts.fragment:
         raise InputError("a webhook's URL must not hold a fragment, which is never sent")
     if len(url) > _MAX_URL:
