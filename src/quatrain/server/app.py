@@ -19,6 +19,7 @@ from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .verity import VerityAPI
 from .webhooks import Dispatcher
 
@@ -29,22 +30,25 @@ _PROBE_TIMEOUT: Final = 5.0
 def create_app(
     settings: Settings | None = None, *, now_ms: Callable[[], int] = wall_clock_ms
 ) -> Starlette:
-    """The app, not yet started: its lifespan opens the store and closes it.
+    """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
-    ``app.state.store``, ``app.state.keys`` and ``app.state.dispatcher`` (of webhooks) are for who
-    embeds the platform. To learn of an unusable database as a ConfigError, call
-    ``app.state.store.open()`` first; the lifespan then finds it open. ``now_ms`` is the server's
-    clock, in milliseconds since 1970.
+    ``app.state`` is for who embeds the platform: ``store``, ``keys``, ``installs`` (Velocity OS's
+    keys), ``velocity`` (its business data) and ``dispatcher`` (of webhooks). To learn of an
+    unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
+    finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
+    velocity, installs = BusinessData(store), Installs(store)
     dispatcher = Dispatcher(store)
+    managed = Services(velocity, installs, store, dispatcher.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(store.open)
         try:
+            await seed_once(store, settings.seed)
             async with AsyncExitStack() as stack:
                 if settings.deliver_webhooks:
                     await stack.enter_async_context(dispatcher.running())
@@ -55,6 +59,7 @@ def create_app(
     app = Starlette(
         routes=[
             Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/api/v1/extensions", VelocityAPI(store, velocity, installs)),
             Route("/healthz", Health(store)),
         ],
         middleware=[
@@ -72,6 +77,8 @@ def create_app(
     app.router.default = _nothing_here
     app.state.store = store
     app.state.keys = keys
+    app.state.velocity = velocity
+    app.state.installs = installs
     app.state.dispatcher = dispatcher
     return app
 

@@ -9,7 +9,7 @@ import threading
 import weakref
 from os import PathLike
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import attrs
 import uvicorn
@@ -21,6 +21,7 @@ from .appthread import AppThread
 from .keys import KeyRing, new_secret
 from .local import LocalPlatform
 from .serve import KEEP_ALIVE, bind, url_of
+from .velocity import installs
 
 __all__ = ["EmbeddedPlatform"]
 
@@ -42,20 +43,27 @@ class EmbeddedPlatform:
     this one gets a platform of its own, on another port, when it first asks for ``url`` or
     ``env``; the parent's goes on untouched.
 
-    ``api_key`` opens the test data of the tenant "local". It lives in this process's memory only:
-    the database neither stores nor lists it, and it ends with this object.
+    ``api_key`` opens the effect ledger's test data of the tenant "local", and ``velocity_key`` all
+    of its data in Velocity OS. They live in this process's memory only: the database neither
+    stores nor lists them, and they end with this object.
+
+    A new database is filled with *seed*, a made-up business of that tenant, or nothing.
 
     Raises ConfigError for a *database* that can't be one.
     """
 
-    def __init__(self, database: str | PathLike[str]) -> None:
+    def __init__(
+        self, database: str | PathLike[str], *, seed: Literal["demo"] | None = "demo"
+    ) -> None:
         self.database = database
+        self.seed = seed
         self.api_key: Secret = new_secret()
+        self.velocity_key: Secret = installs.new_secret()
         self._lock = threading.RLock()
         self._wanted = False
         self._port = 0
         self._serving: _Serving | None = None
-        LocalPlatform(database)  # raises for what is no database at all
+        LocalPlatform(database, seed=seed)  # raises for what is no database at all
         _platforms.add(self)
 
     def start(self) -> Self:
@@ -86,9 +94,14 @@ class EmbeddedPlatform:
     def env(self) -> dict[str, str]:
         """Environment variables that lead quatrain, and the vendors' own SDKs, here.
 
-        They hold ``api_key`` in plain text.
+        They hold ``api_key`` and ``velocity_key`` in plain text.
         """
-        return {"VERITY_BASE_URL": f"{self.url}/v1", "VERITY_API_KEY": self.api_key.reveal()}
+        return {
+            "VERITY_BASE_URL": f"{self.url}/v1",
+            "VERITY_API_KEY": self.api_key.reveal(),
+            "VOS_BASE_URL": self.url,
+            "VOS_EXT_KEY": self.velocity_key.reveal(),
+        }
 
     @property
     def keys(self) -> KeyRing:
@@ -100,7 +113,13 @@ class EmbeddedPlatform:
             if not self._wanted:
                 raise ConfigError("the embedded platform is not started")
             if self._serving is None:
-                self._serving = _Serving.start(self.database, self.api_key, self._port)
+                local = LocalPlatform(
+                    self.database,
+                    api_key=self.api_key,
+                    velocity_key=self.velocity_key,
+                    seed=self.seed,
+                )
+                self._serving = _Serving.start(local, self._port)
                 self._port = self._serving.port
             return self._serving
 
@@ -157,9 +176,8 @@ class _Serving:
     port: int
 
     @classmethod
-    def start(cls, database: str | PathLike[str], api_key: Secret, port: int) -> Self:
+    def start(cls, local: LocalPlatform, port: int) -> Self:
         """Raises ConfigError. Requests are waited for by the time this returns."""
-        local = LocalPlatform(database, api_key=api_key)
         app = local.portal.open()
         try:
             listener = bind(HOST, port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from os import PathLike
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import httpx
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from .app import create_app
 from .keys import KeyRing, Mode, new_secret
 from .portal import AsyncPortalTransport, Portal, PortalTransport
 from .settings import Settings
+from .velocity import installs
 
 __all__ = ["LocalPlatform"]
 
@@ -29,8 +30,11 @@ class LocalPlatform:
     It starts with the first request, in a daemon thread, and again in a process that is forked
     from this one. Other processes, and other platforms of this process, may share the file.
 
-    ``api_key`` opens the test data, or the *live* data, of one *tenant*. It lives in this process's
-    memory only: the database neither stores nor lists it, and nothing is left to revoke.
+    ``api_key`` opens the effect ledger's test data, or its *live* data, of one *tenant*, and
+    ``velocity_key`` all of the tenant's data in Velocity OS. They live in this process's memory
+    only: the database neither stores nor lists them, and nothing is left to revoke.
+
+    A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
 
     Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
     first use, which then raises ConfigError, too.
@@ -41,13 +45,16 @@ class LocalPlatform:
         database: str | PathLike[str],
         *,
         api_key: Secret | None = None,
+        velocity_key: Secret | None = None,
         live: bool = False,
         tenant: str = "local",
+        seed: Literal["demo"] | None = "demo",
     ) -> None:
-        self._settings = Settings(database=database)
+        self._settings = Settings(database=database, seed=seed)
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
         self.api_key = api_key or new_secret(self._mode)
+        self.velocity_key = velocity_key or installs.new_secret()
         self.portal = Portal(self._make_app, name="quatrain-local")
         self._app: Starlette | None = None
 
@@ -55,6 +62,11 @@ class LocalPlatform:
     def verity_url(self) -> str:
         """The base URL of the effect ledger, for a client that uses this platform's transport."""
         return f"{ORIGIN}/v1"
+
+    @property
+    def velocity_url(self) -> str:
+        """The origin of Velocity OS, for a client that uses this platform's transport."""
+        return ORIGIN
 
     @property
     def keys(self) -> KeyRing:
@@ -114,4 +126,5 @@ class LocalPlatform:
     def _make_app(self) -> Starlette:
         self._app = create_app(self._settings)
         self._app.state.keys.lend(self.api_key, mode=self._mode, tenant=self._tenant)
+        self._app.state.installs.lend(self.velocity_key, tenant=self._tenant)
         return self._app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -57,6 +57,11 @@ def _check_positive(_: Any, field: Any, value: int) -> None:
         raise ConfigError(f"{field.name} {value!r} is not a whole number above 0")
 
 
+def _check_seed(_: Any, __: Any, seed: str | None) -> None:
+    if seed not in {"demo", None}:
+        raise ConfigError(f"seed {seed!r} is neither 'demo' nor None")
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Checked when made; raises ConfigError naming the setting that is wrong."""
@@ -79,6 +84,9 @@ class Settings:
     deliver_webhooks: bool = True
     """Send the webhooks that wait in the database. Without it they are kept, and sent by another
     platform on the same file, or by a later one."""
+    seed: Literal["demo"] | None = attrs.field(default="demo", validator=_check_seed)
+    """What a new database is filled with: a founder's made-up business for the tenant "local", or
+    nothing. A database that is not new stays as it is."""
 
     @property
     def loopback(self) -> bool:

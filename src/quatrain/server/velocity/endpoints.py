@@ -14,14 +14,15 @@ from quatrain.server.routes import Routes
 from . import render
 from .installs import Caller
 from .records import NewMember, NewTask
-from .sandbox import Data
+from .sandbox import Sandbox
+from .service import BusinessData
 
 
 @attrs.frozen
 class Call:
     """A request that has been let in: who asks, for which data, and what stands in its path."""
 
-    data: Data
+    data: BusinessData | Sandbox
     caller: Caller
     path: dict[str, str]
     key: str | None

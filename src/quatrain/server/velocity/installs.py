@@ -94,6 +94,10 @@ class Installs:
         self._store = store
         self._recognizer = Recognizer(store, find=_find, touch=_touch, monotonic=monotonic)
 
+    def extensions(self, account: int) -> list[Extension]:
+        """Every extension that the account knows, oldest first."""
+        return self._store.read_blocking(_extensions, account)
+
     def create(
         self,
         account: int,
@@ -125,10 +129,6 @@ class Installs:
         }
         return self._store.write_blocking(_create, params), secret
 
-    def list(self, account: int) -> list[Install]:
-        """Every install of the account, revoked ones too, oldest first."""
-        return self._store.read_blocking(_list, account)
-
     def revoke(self, account: int, install_id: str) -> Install:
         """From now on its key opens nothing; within a second in other processes.
 
@@ -142,10 +142,6 @@ class Installs:
             raise InputError(f"there is no install {install_id[:50]!r}")
         self._recognizer.forget()
         return found
-
-    def extensions(self, account: int) -> list[Extension]:
-        """Every extension that the account knows, oldest first."""
-        return self._store.read_blocking(_extensions, account)
 
     def lend(
         self,
@@ -166,6 +162,10 @@ class Installs:
     async def authenticate(self, presented: bytes) -> Caller | None:
         """Whose key that is; None for an unknown or revoked one."""
         return await self._recognizer.authenticate(presented)
+
+    def list(self, account: int) -> list[Install]:
+        """Every install of the account, revoked ones too, oldest first."""
+        return self._store.read_blocking(_list, account)
 
 
 def new_secret() -> Secret:

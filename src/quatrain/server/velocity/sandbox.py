@@ -6,7 +6,7 @@ The same names as ``service.BusinessData`` has for the endpoints, so that they k
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
 from quatrain.server.idempotency import Once
 from quatrain.server.store import SqliteStore
@@ -18,45 +18,6 @@ from .service import accepted, completed
 
 _NOBODY = "task_0"
 """The id of a task that is not kept."""
-
-
-class Data(Protocol):
-    """What the endpoints ask of a founder's data; an *account* is an account's id."""
-
-    async def whoami(self, account: int) -> Account:
-        """The founder."""
-
-    async def profile(self, account: int) -> str:
-        """The founder's profile, a JSON object."""
-
-    async def modules(self, account: int) -> list[Module]:
-        """Every module that the founder has touched."""
-
-    async def module(self, account: int, code: str) -> Module:
-        """A completed module; raises ModuleNotCompletedError."""
-
-    async def offers(self, account: int) -> list[Offer]:
-        """The founder's offers."""
-
-    async def team(self, account: int) -> list[Member]:
-        """The founder's team."""
-
-    async def partnerships(self, account: int) -> list[Partnership]:
-        """The founder's partners."""
-
-    async def tasks(self, account: int) -> tuple[list[Task], list[Task]]:
-        """The open actions and the completed ones."""
-
-    async def programs(self, account: int) -> list[Program]:
-        """The academy's programs."""
-
-    async def create_task(self, account: int, task: NewTask, *, once: Once | None = None) -> Task:
-        """Append an action."""
-
-    async def add_member(
-        self, account: int, name: str, role: str, email: str, *, once: Once | None = None
-    ) -> Member:
-        """Append to the team."""
 
 
 class Sandbox:

@@ -164,7 +164,7 @@ class BusinessData:
 
         Who may know of it is told by the installs' scopes, as ever.
         """
-        event = next((event for event in values.EVENTS if event == event_type), None)
+        event = values.EVENTS.get(event_type)
         if event is None:
             raise InputError(
                 f"there is no event {event_type!r}; there are {', '.join(values.EVENTS)}"

@@ -21,7 +21,7 @@ MAX_EMAIL: Final = 320
 MAX_CODE: Final = 50
 
 SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
-EVENTS: Final[tuple[EventType, ...]] = get_args(EventType)
+EVENTS: Final[dict[str, EventType]] = {event: event for event in get_args(EventType)}
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
