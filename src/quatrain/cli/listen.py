@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -19,6 +19,9 @@ from .options import json_option
 from .output import note, waiting
 from .text import json_shown, json_text, printable
 
+if TYPE_CHECKING:
+    from .receiver import Arrival
+
 __all__ = ["listen"]
 
 HOST: Final = "127.0.0.1"
@@ -27,19 +30,16 @@ PATH: Final = "/webhooks"
 """Where it says to be; it takes any path."""
 
 
-class Target(click.ParamType):
-    """Where to hand deliveries on to."""
+def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Raises UsageError for what no request can go to."""
+    if value is None:
+        return None
+    from quatrain.server.webhooks.endpoints import check_url  # noqa: PLC0415  slow to import
 
-    name = "URL"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Raises UsageError for what no request can go to."""
-        from quatrain.server.webhooks.endpoints import check_url  # noqa: PLC0415  slow to import
-
-        try:
-            return check_url(value)
-        except InputError as exc:
-            return self.fail(str(exc), param, ctx)
+    try:
+        return check_url(value)
+    except InputError as exc:
+        raise click.BadParameter(str(exc), ctx, param) from exc
 
 
 @click.command()
@@ -51,7 +51,10 @@ class Target(click.ParamType):
     help="0 takes any free one.",
 )
 @click.option(
-    "--forward-to", type=Target(), help="Hand what is verified on to there, and answer as it does."
+    "--forward-to",
+    metavar="URL",
+    callback=_target,
+    help="Hand what is verified on to there, and answer as it does.",
 )
 @click.option(
     "--secret",
@@ -142,7 +145,7 @@ def _receive(
     from quatrain.server.serve import Server, url_of  # noqa: PLC0415  the web framework is slow
     from quatrain.webhooks import WebhookHandler  # noqa: PLC0415
 
-    from .receiver import Arrival, make_app  # noqa: PLC0415
+    from .receiver import make_app  # noqa: PLC0415
 
     failures: list[OSError] = []
 
@@ -163,7 +166,7 @@ def _receive(
         raise failures[0]
 
 
-def _lines(arrival: Any) -> str:
+def _lines(arrival: Arrival) -> str:
     """A delivery for a terminal."""
     names = [arrival.event or "(no event)", arrival.delivery_id or "(no id)"]
     verdict = "verified" if arrival.refused is None else f"refused: {arrival.refused}"

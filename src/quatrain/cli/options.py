@@ -15,14 +15,12 @@ from quatrain._secret import Secret
 from quatrain._wire import loads
 from quatrain.verity import VerityClient
 
-from .text import printable
-
 __all__ = [
-    "JSON",
     "LedgerOptions",
     "database_option",
     "given",
     "json_option",
+    "json_value",
     "ledger_options",
     "limit_option",
 ]
@@ -52,26 +50,21 @@ def given(*names: str) -> set[str]:
     return {name for name in names if context.get_parameter_source(name) is typed}
 
 
-class _Json(click.ParamType):
-    """JSON as it is typed, or ``@`` and the file that holds it; its value."""
+def json_value(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """A callback for JSON as it is typed, or ``@`` and the file that holds it; None is left.
 
-    name = "JSON|@FILE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Raises UsageError for what is no JSON, and for a file that can't be read."""
-        text: str = value
-        try:
-            content = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
-            return loads(content)
-        except OSError as exc:
-            reason = f"{printable(text[1:])} can't be read: {exc.strerror or exc}"
-        except ValueError as exc:
-            where = printable(text[1:]) if text.startswith("@") else "it"
-            reason = f"{where} is not JSON: {exc}"
-        return self.fail(reason, param, ctx)
-
-
-JSON: Final = _Json()
+    Raises UsageError for what is no JSON, and for a file that can't be read.
+    """
+    if value is None:
+        return None
+    name = value[1:] if value.startswith("@") else None
+    try:
+        return loads(value.encode() if name is None else Path(name).read_bytes())
+    except OSError as exc:
+        reason = f"{name} can't be read: {exc.strerror or exc}"
+    except ValueError as exc:
+        reason = f"{'it' if name is None else name} is not JSON: {exc}"
+    raise click.BadParameter(reason, ctx, param)
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from quatrain.server.middleware import BodyLimit, Outermost
 from quatrain.server.problems import method_not_allowed
 from quatrain.server.store import wall_clock_ms
 from quatrain.server.times import iso_time
-from quatrain.webhooks import WebhookHandler
+from quatrain.webhooks import WebhookEvent, WebhookHandler
 from quatrain.webhooks.events import read_headers
 
 __all__ = ["Answer", "Arrival", "make_app"]
@@ -86,58 +86,77 @@ def make_app(
 
     *handler* verifies; *show* gets each delivery before its sender is answered. What is verified
     goes to the URL *forward_to*, headers and body as they are, and that one's answer comes back.
+    *now_ms* is the time that is shown.
     """
-    client: httpx.AsyncClient | None = None
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        nonlocal client
-        async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT) as client:
-            yield
-
-    async def receiver(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        if scope["method"] != "POST":
-            raise method_not_allowed("POST")
-        headers: Headers = list(scope["headers"])
-        body = await read_body(receive)
-        claimed = read_headers(headers)
-        payload, problem = None, None
-        try:
-            event = handler.parse(headers, body)
-        except WebhookSignatureError as exc:
-            refused, answer = str(exc), Answer.of_json(401, ok=False, error="invalid signature")
-        except WebhookPayloadError as exc:
-            refused, answer = str(exc), Answer.of_json(400, ok=False, error="invalid json body")
-        else:
-            refused, payload = None, event.payload
-            answer = Answer.of_json(
-                200, ok=True, event_type=event.event_type, delivery_id=event.delivery_id
-            )
-            if forward_to is not None and client is not None:
-                handed_on = await _forward(client, forward_to, headers, body)
-                if isinstance(handed_on, Answer):
-                    answer = handed_on
-                else:
-                    problem = handed_on
-                    answer = Answer.of_json(502, ok=False, error=problem)
-        at = iso_time(now_ms())
-        names = (claimed.event_type, claimed.delivery_id)
-        show(Arrival(at, *names, refused, payload, answer.status, problem))
-        await _send(send, answer)
-
+    receiver = Receiver(handler, show, forward_to, now_ms)
     app = Starlette(
         middleware=[Middleware(Outermost), Middleware(BodyLimit, limit=MAX_BODY)],
-        lifespan=lifespan,
+        lifespan=receiver.lifespan,
     )
     app.router.redirect_slashes = False
     app.router.default = receiver
     return app
 
 
+@attrs.define
+class Receiver:
+    """Takes deliveries while its lifespan is entered."""
+
+    handler: WebhookHandler
+    show: Callable[[Arrival], None]
+    forward_to: str | None
+    now_ms: Callable[[], int]
+    client: httpx.AsyncClient | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Keep the connections to where deliveries are handed on."""
+        async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT) as self.client:
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Verify a delivery, hand it on, show it, answer."""
+        if scope["type"] != "http":
+            return
+        if scope["method"] != "POST":
+            raise method_not_allowed("POST")
+        headers: Headers = list(scope["headers"])
+        body = await read_body(receive)
+        payload: Any = None
+        refused: str | None = None
+        problem: str | None = None
+        try:
+            event = self.handler.parse(headers, body)
+        except WebhookSignatureError as exc:
+            refused, answer = str(exc), Answer.of_json(401, ok=False, error="invalid signature")
+        except WebhookPayloadError as exc:
+            refused, answer = str(exc), Answer.of_json(400, ok=False, error="invalid json body")
+        else:
+            payload = event.payload
+            answer, problem = await self._accept(event, headers, body)
+        claimed = read_headers(headers)
+        names = (claimed.event_type, claimed.delivery_id)
+        at = iso_time(self.now_ms())
+        self.show(Arrival(at, *names, refused, payload, answer.status, problem))
+        await _send(send, answer)
+
+    async def _accept(
+        self, event: WebhookEvent, headers: Headers, body: bytes
+    ) -> tuple[Answer, str | None]:
+        """The answer to a verified delivery, and why it could not be handed on."""
+        if self.forward_to is None or self.client is None:
+            names = {"event_type": event.event_type, "delivery_id": event.delivery_id}
+            return Answer.of_json(200, ok=True, **names), None
+        answer = await _forward(self.client, self.forward_to, headers, body)
+        if isinstance(answer, str):
+            return Answer.of_json(502, ok=False, error=answer), answer
+        return answer, None
+
+
 async def _send(send: Send, answer: Answer) -> None:
-    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    headers = list(answer.headers)
+    if answer.status not in {204, 304}:  # which have no body
+        headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

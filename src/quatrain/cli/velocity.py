@@ -10,7 +10,7 @@ from quatrain.models.velocity import Scope
 
 from .management import ManagementOptions, management_options
 from .management_tables import account_card, installs_table, modules_table, team_table
-from .options import JSON, json_option
+from .options import json_option, json_value
 from .output import note, print_json, results, waiting
 from .text import printable
 from .velocity_tasks import tasks
@@ -190,7 +190,13 @@ def list_modules(platform: ManagementOptions, as_json: bool) -> None:
 
 @modules.command("complete")
 @click.argument("code")
-@click.option("--output", type=JSON, required=True, help="What came of it: any JSON.")
+@click.option(
+    "--output",
+    metavar="JSON|@FILE",
+    callback=json_value,
+    required=True,
+    help="What came of it: any JSON.",
+)
 @management_options
 def complete_module(platform: ManagementOptions, code: str, output: Any) -> None:
     """Complete the module CODE, or give a completed one another output."""

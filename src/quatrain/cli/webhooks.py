@@ -13,7 +13,7 @@ from quatrain.models.velocity import EventType
 from .listen import listen
 from .management import Management, ManagementOptions, management_options
 from .management_tables import DELIVERY_STYLES, deliveries_table, endpoints_table
-from .options import JSON, json_option, limit_option
+from .options import json_option, json_value, limit_option
 from .output import note, print_json, results, waiting
 from .text import printable
 
@@ -25,20 +25,14 @@ PAGE: Final = 200
 """Deliveries that are asked for at a time."""
 
 
-class EventNames(click.ParamType):
-    """Names of events, with commas between them."""
-
-    name = "EVENT,…"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[str]:
-        """Raises UsageError for an event that there is not."""
-        names = [name.strip() for name in value.split(",")]
-        for name in names:
-            if name not in EVENTS:
-                self.fail(f"there is no event {name!r}; there are {', '.join(EVENTS)}", param, ctx)
-        return names
+def _event_names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    """Raises UsageError for an event that there is not."""
+    names = [name.strip() for value in values for name in value.split(",")]
+    for name in names:
+        if name not in EVENTS:
+            reason = f"there is no event {name!r}; there are {', '.join(EVENTS)}"
+            raise click.BadParameter(reason, ctx, param)
+    return names
 
 
 @click.group()
@@ -50,27 +44,23 @@ webhooks.add_command(listen)
 
 
 @webhooks.command()
-@click.argument("url")
+@click.argument("target", metavar="URL")
 @click.option(
     "--event",
     "--events",
     "events",
-    type=EventNames(),
+    metavar="EVENT,…",
     multiple=True,
+    callback=_event_names,
     help="These events only, with commas between them. Repeatable; every event by default.",
 )
 @click.option("--extension", metavar="SLUG", help="Whose events; needed when there are several.")
-@click.option(
-    "--secret",
-    envvar="VOS_WEBHOOK_SECRET",
-    show_envvar=True,
-    help="What signs them, 16 characters or more; one is made up by default.",
-)
+@click.option("--secret", help="What signs them, 16 characters or more; one is made up by default.")
 @management_options
 def add(
     platform: ManagementOptions,
-    url: str,
-    events: tuple[list[str], ...],
+    target: str,
+    events: list[str],
     extension: str | None,
     secret: str | None,
 ) -> None:
@@ -78,13 +68,13 @@ def add(
 
     Only the secret goes to standard output:
 
-        export VOS_WEBHOOK_SECRET=$(quatrain webhooks add http://127.0.0.1:8000/webhooks)
+        export VOS_WEBHOOK_SECRET=$(quatrain webhooks add "$URL")
     """
     with waiting("Asking the platform"), platform.open(create=True) as client:
         made = client.post(
             "webhooks",
-            url=url,
-            events=[name for names in events for name in names] or None,
+            url=target,
+            events=events or None,
             extension=extension,
             secret=secret,
         )
@@ -128,7 +118,8 @@ def deliveries(
 ) -> None:
     """List deliveries, newest first: those that were made, wait or have failed."""
     with waiting("Asking the platform"), platform.open() as client:
-        found, more = [], False
+        found: list[dict[str, Any]] = []
+        more = False
         for delivery in _deliveries(client, status=status, event=event, limit=min(limit, PAGE)):
             if more := len(found) == limit:
                 break
@@ -176,7 +167,10 @@ def _resent(client: Management, delivery_id: str) -> str | None:
 @webhooks.command()
 @click.argument("event", type=click.Choice(EVENTS))
 @click.option(
-    "--payload", type=JSON, help="What it tells, an object; a sample of that event by default."
+    "--payload",
+    metavar="JSON|@FILE",
+    callback=json_value,
+    help="What it tells, an object; a sample of that event by default.",
 )
 @management_options
 def trigger(platform: ManagementOptions, event: str, payload: Any) -> None:

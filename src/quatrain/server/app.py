@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from .asgi import App, send_json
 from .keys import KeyRing
 from .ledger import Ledger
+from .manage import ManageAPI, Services
 from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
@@ -59,6 +60,7 @@ def create_app(
     app = Starlette(
         routes=[
             Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform("/api/v1/extensions", VelocityAPI(store, velocity, installs)),
             Route("/healthz", Health(store)),
         ],

@@ -7,5 +7,6 @@ and where webhooks go. Names on this wire are snake_case.
 from __future__ import annotations
 
 from .api import ManageAPI
+from .call import Services
 
-__all__ = ["ManageAPI"]
+__all__ = ["ManageAPI", "Services"]

@@ -14,7 +14,8 @@ from quatrain.server.asgi import Scope as Request
 from quatrain.server.keys import KeyRing, Principal, Scope
 from quatrain.server.problems import ProblemError, RefusedError
 
-from .endpoints import ROUTES, Call, Services
+from .call import Call, Services
+from .endpoints import ROUTES
 
 _STATUS_OF: Final = {
     "not_found": 404,
