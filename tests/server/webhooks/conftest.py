@@ -1,0 +1,20 @@
+"""An account whose extension has one endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from quatrain.server.store import SqliteStore
+from quatrain.server.webhooks import Endpoint
+
+from ._support import Site, make_site
+
+
+@pytest.fixture
+def site(store: SqliteStore) -> Site:
+    return make_site(store)
+
+
+@pytest.fixture
+def endpoint(site: Site) -> Endpoint:
+    return site.add_endpoint()
