@@ -165,14 +165,14 @@ def flask_view(handler: WebhookHandler) -> Callable[..., Any]:
 
 
 def django_view(handler: WebhookHandler) -> Callable[..., Any]:
-    """A view, exempt from CSRF checks: ``path("webhooks", django_view(handler))``."""
+    """A view for ``urlpatterns``, exempt from CSRF checks: the signature is the proof."""
     respond = _django_response("django_view()")
 
     def webhooks(request: Any, *_: Any, **__: Any) -> Any:
         answer = _answer_plainly(handler, request, lambda limit: _read(request.read, limit))
         return respond(*answer)
 
-    webhooks.csrf_exempt = True  # type: ignore[attr-defined]  # the signature is the proof
+    webhooks.csrf_exempt = True  # type: ignore[attr-defined]
     return webhooks
 
 
@@ -187,7 +187,7 @@ def async_django_view(handler: WebhookHandler) -> Callable[..., Any]:
         answer = await handler.ahandle(request.headers, body)
         return respond(*answer)
 
-    webhooks.csrf_exempt = True  # type: ignore[attr-defined]  # the signature is the proof
+    webhooks.csrf_exempt = True  # type: ignore[attr-defined]
     return webhooks
 
 
