@@ -89,5 +89,6 @@ def _chosen(known: list[Extension], slug: str | None) -> Extension:
         slug = next(iter(of)) if len(of) == 1 else LOCAL
     if slug in of:
         return of[slug]
-    text = f"there is no extension {slug!r}: install it, or name one of {sorted(of)}"
+    remedy = f"install it, or name {', '.join(of)}" if of else "install it first"
+    text = f"there is no extension {slug[:50]!r}: {remedy}"
     raise validation_failed([Fault(("body", "extension"), text, "value")])

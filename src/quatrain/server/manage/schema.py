@@ -41,9 +41,9 @@ def _some(_: Any, __: Any, value: list[Any]) -> None:
 
 
 def _visible(owner: Any, field: Any, value: str) -> None:
-    length(MIN_SECRET, MAX_SECRET)(owner, field, value)
     if len(value) < MIN_SECRET:
         raise ValueError(f"must have at least {MIN_SECRET} characters")
+    length(MIN_SECRET, MAX_SECRET)(owner, field, value)
     if not all("!" <= char <= "~" for char in value):
         raise ValueError("must be visible ASCII characters")
 
