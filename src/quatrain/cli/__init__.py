@@ -1,4 +1,4 @@
-"""The command line: ``quatrain demo | serve | keys | effects``. Needs the extra ``[server]``."""
+"""The command line: ``quatrain serve``, ``quatrain effects`` … Needs the extra ``[server]``."""
 
 from __future__ import annotations
 

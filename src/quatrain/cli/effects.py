@@ -13,7 +13,7 @@ from rich.console import Group
 from quatrain.verity import VerityClient
 
 from .export import export_effects
-from .options import LedgerOptions, ledger_options
+from .options import LedgerOptions, json_option, ledger_options, limit_option
 from .output import note, print_json, results, waiting
 from .tables import STATUS_STYLES, effect_card, effects_table, events_table
 from .text import printable
@@ -47,7 +47,6 @@ _FILTERS: Final = (
     click.option("--key", help="With this text in their key."),
 )
 
-_json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 _namespace_option: Final = click.option(
     "--namespace",
     envvar="VERITY_NAMESPACE",
@@ -67,10 +66,8 @@ def effects() -> None:
 
 @effects.command("list")
 @_filters
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
-)
-@_json_option
+@limit_option
+@json_option
 @ledger_options
 def list_(ledger: LedgerOptions, limit: int, as_json: bool, **filters: str | None) -> None:
     """List effects, newest first."""
@@ -89,7 +86,7 @@ def list_(ledger: LedgerOptions, limit: int, as_json: bool, **filters: str | Non
 @effects.command()
 @click.argument("key")
 @_namespace_option
-@_json_option
+@json_option
 @ledger_options
 def show(ledger: LedgerOptions, key: str, namespace: str | None, as_json: bool) -> None:
     """Show the effect KEY, with its input, its outcome and its audit trail."""
@@ -107,7 +104,7 @@ def show(ledger: LedgerOptions, key: str, namespace: str | None, as_json: bool) 
 @click.argument("key")
 @click.option("--reason", required=True, help="Why; it goes into the audit trail.")
 @_namespace_option
-@_json_option
+@json_option
 @ledger_options
 def reset(
     ledger: LedgerOptions, key: str, reason: str, namespace: str | None, as_json: bool

@@ -14,7 +14,7 @@ from quatrain.server.keys import ALL_SCOPES, DEFAULT_SCOPES, Key, KeyRing, Mode
 from quatrain.server.settings import Settings
 from quatrain.server.store import SqliteStore
 
-from .options import database_option
+from .options import database_option, json_option
 from .output import note, print_json, results
 from .tables import table
 from .text import cell, printable
@@ -62,7 +62,7 @@ def create(database: Path, live: bool, name: str, tenant: str, scopes: tuple[str
 
 @keys.command("list")
 @database_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def list_(database: Path, as_json: bool) -> None:
     """List the keys, revoked ones too; what they open them with is not known."""
     with _key_ring(database, must_exist=True) as ring:

@@ -1,4 +1,4 @@
-"""Options that several commands share: which database, which ledger."""
+"""Options that several commands share: which database, which ledger, and values in JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ import attrs
 import click
 
 from quatrain._secret import Secret
+from quatrain._wire import loads
 from quatrain.verity import VerityClient
 
-__all__ = ["LedgerOptions", "database_option", "ledger_options"]
+__all__ = [
+    "LedgerOptions",
+    "database_option",
+    "given",
+    "json_option",
+    "json_value",
+    "ledger_options",
+    "limit_option",
+]
 
 _DATABASE: Final = click.Path(dir_okay=False, path_type=Path)
 _EXISTING_DATABASE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -28,6 +37,34 @@ database_option: Final = click.option(
     show_envvar=True,
     help="The platform's SQLite file.",
 )
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+limit_option: Final = click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
+)
+
+
+def given(*names: str) -> set[str]:
+    """Those of the running command's options that its command line names."""
+    context = click.get_current_context()
+    typed = click.core.ParameterSource.COMMANDLINE
+    return {name for name in names if context.get_parameter_source(name) is typed}
+
+
+def json_value(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """A callback for JSON as it is typed, or ``@`` and the file that holds it; None is left.
+
+    Raises UsageError for what is no JSON, and for a file that can't be read.
+    """
+    if value is None:
+        return None
+    name = value[1:] if value.startswith("@") else None
+    try:
+        return loads(value.encode() if name is None else Path(name).read_bytes())
+    except OSError as exc:
+        reason = f"{name} can't be read: {exc.strerror or exc}"
+    except ValueError as exc:
+        reason = f"{'it' if name is None else name} is not JSON: {exc}"
+    raise click.BadParameter(reason, ctx, param)
 
 
 @attrs.frozen
@@ -117,13 +154,8 @@ def ledger_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check(ledger: LedgerOptions) -> None:
-    given = {
-        name
-        for name in ("base_url", "api_key", "live", "tenant")
-        if click.get_current_context().get_parameter_source(name)
-        is click.core.ParameterSource.COMMANDLINE
-    }
-    if ledger.database is not None and given & {"base_url", "api_key"}:
+    typed = given("base_url", "api_key", "live", "tenant")
+    if ledger.database is not None and typed & {"base_url", "api_key"}:
         raise click.UsageError("--database is a ledger of its own: no --base-url and --api-key.")
-    if ledger.database is None and given & {"live", "tenant"}:
+    if ledger.database is None and typed & {"live", "tenant"}:
         raise click.UsageError("--live and --tenant go with --database; elsewhere the key decides.")

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "effects": "Look at the effects of a ledger, export and reset them.",
     "keys": "Make, list and revoke the API keys of a database.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",
+    "velocity": "Let extensions in, and change the business data that they see.",
+    "webhooks": "Say where events go, look at what was sent, and receive it.",
 }
 
 

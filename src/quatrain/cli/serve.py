@@ -39,8 +39,20 @@ __all__ = ["serve"]
     metavar="NAME",
     help="A further name that requests may call this host. Repeatable.",
 )
+@click.option(
+    "--seed",
+    type=click.Choice(["demo", "none"]),
+    default="demo",
+    show_default=True,
+    help="What a new database is filled with: a made-up business, or nothing.",
+)
 def serve(
-    database: Path, host: str, port: int, allow_remote: bool, allowed_host: tuple[str, ...]
+    database: Path,
+    host: str,
+    port: int,
+    allow_remote: bool,
+    allowed_host: tuple[str, ...],
+    seed: str,
 ) -> None:
     """Serve the local platform on this machine until Ctrl-C.
 
@@ -52,15 +64,19 @@ def serve(
         port=port,
         allow_remote=allow_remote,
         allowed_hosts=frozenset(allowed_host),
+        seed="demo" if seed == "demo" else None,
     )
 
     name = printable(str(database))
+    file = f"--database {shlex.quote(name)}"
 
     def announce(url: str) -> None:
         greeting = (
             f"Serving {name} on {url}\n"
             f"  export VERITY_BASE_URL={url}/v1\n"
-            f"  export VERITY_API_KEY=$(quatrain keys create --database {shlex.quote(name)})\n"
+            f"  export VERITY_API_KEY=$(quatrain keys create {file})\n"
+            f"  export VOS_BASE_URL={url}\n"
+            f"  export VOS_EXT_KEY=$(quatrain velocity install local {file})\n"
             "Ctrl-C stops it."
         )
         try:

@@ -1,8 +1,8 @@
-"""Effects, audit trails and keys as tables."""
+"""Tables and cards; those of effects and of their audit trails."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.table import Table
@@ -10,12 +10,17 @@ from rich.text import Text
 
 from quatrain.verity import Effect, EffectEvent
 
-from .text import cell, json_text
+from .text import cell, json_shown, json_text
 
-__all__ = ["STATUS_STYLES", "effect_card", "effects_table", "events_table", "table"]
-
-PAYLOAD_SHOWN: Final = 2_000
-"""Characters that are printed of an input, a result or an error."""
+__all__ = [
+    "STATUS_STYLES",
+    "card",
+    "effect_card",
+    "effects_table",
+    "events_table",
+    "payload",
+    "table",
+]
 
 STATUS_STYLES: Final = {
     "RUNNING": "cyan",
@@ -32,6 +37,20 @@ def table(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
+
+
+def card(fields: Mapping[str, Any]) -> Table:
+    """One thing, a field a row; what is None is left out."""
+    made = Table.grid(padding=(0, 2))
+    for name, value in fields.items():
+        if value is not None:
+            made.add_row(Text(name, style="dim"), value if isinstance(value, Text) else cell(value))
+    return made
+
+
+def payload(value: Any) -> Text | None:
+    """JSON in lines, cut where it is long; None for none."""
+    return None if value is None else Text(json_shown(value))
 
 
 def effects_table(effects: Sequence[Effect]) -> Table:
@@ -52,7 +71,6 @@ def effects_table(effects: Sequence[Effect]) -> Table:
 
 def effect_card(effect: Effect) -> Table:
     """All that is known of one effect."""
-    card = Table.grid(padding=(0, 2))
     fields: dict[str, Any] = {
         "key": effect.effect_key,
         "namespace": effect.namespace,
@@ -69,14 +87,11 @@ def effect_card(effect: Effect) -> Table:
         "lease until": effect.lease_expires_at,
         "created": effect.created_at,
         "updated": effect.updated_at,
-        "input": _payload(effect.input_json),
-        "result": _payload(effect.result),
-        "error": _payload(effect.error),
+        "input": payload(effect.input_json),
+        "result": payload(effect.result),
+        "error": payload(effect.error),
     }
-    for name, value in fields.items():
-        if value is not None:
-            card.add_row(Text(name, style="dim"), value if isinstance(value, Text) else cell(value))
-    return card
+    return card(fields)
 
 
 def events_table(events: Sequence[EffectEvent]) -> Table:
@@ -91,12 +106,3 @@ def events_table(events: Sequence[EffectEvent]) -> Table:
 
 def _status(effect: Effect) -> Text:
     return cell(effect.status, style=STATUS_STYLES.get(effect.status, ""))
-
-
-def _payload(value: Any) -> Text | None:
-    if value is None:
-        return None
-    text = json_text(value, indent=2)
-    if len(text) > PAYLOAD_SHOWN:
-        text = f"{text[:PAYLOAD_SHOWN]}\n… {len(text):,} characters in all; --json has them"
-    return Text(text)

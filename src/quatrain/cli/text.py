@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
 
-__all__ = ["cell", "json_text", "printable"]
+__all__ = ["cell", "json_shown", "json_text", "printable"]
+
+PAYLOAD_SHOWN: Final = 2_000
+"""Characters that are printed of an input, a result, a payload."""
 
 
 def printable(text: str) -> str:
@@ -31,3 +34,11 @@ def cell(value: object, *, style: str = "") -> Text:
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """JSON in ASCII, which no terminal obeys either."""
     return json.dumps(value, indent=indent)
+
+
+def json_shown(value: Any) -> str:
+    """JSON in lines, cut where it is long."""
+    text = json_text(value, indent=2)
+    if len(text) <= PAYLOAD_SHOWN:
+        return text
+    return f"{text[:PAYLOAD_SHOWN]}\n… {len(text):,} characters in all; --json has them"

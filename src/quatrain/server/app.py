@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from .asgi import App, send_json
 from .keys import KeyRing
 from .ledger import Ledger
+from .manage import ManageAPI, Services
 from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
@@ -42,6 +43,7 @@ def create_app(
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
     dispatcher = Dispatcher(store)
+    managed = Services(velocity, installs, store, dispatcher.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -58,6 +60,7 @@ def create_app(
     app = Starlette(
         routes=[
             Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform("/api/v1/extensions", VelocityAPI(store, velocity, installs)),
             Route("/healthz", Health(store)),
         ],

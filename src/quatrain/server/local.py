@@ -35,6 +35,7 @@ class LocalPlatform:
     only: the database neither stores nor lists them, and nothing is left to revoke.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
+    Without *deliver_webhooks*, those that wait in the database are left to other platforms on it.
 
     Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
     first use, which then raises ConfigError, too.
@@ -49,8 +50,9 @@ class LocalPlatform:
         live: bool = False,
         tenant: str = "local",
         seed: Literal["demo"] | None = "demo",
+        deliver_webhooks: bool = True,
     ) -> None:
-        self._settings = Settings(database=database, seed=seed)
+        self._settings = Settings(database=database, seed=seed, deliver_webhooks=deliver_webhooks)
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
         self.api_key = api_key or new_secret(self._mode)
@@ -67,6 +69,11 @@ class LocalPlatform:
     def velocity_url(self) -> str:
         """The origin of Velocity OS, for a client that uses this platform's transport."""
         return ORIGIN
+
+    @property
+    def manage_url(self) -> str:
+        """The base URL of the management API, for a client that uses this platform's transport."""
+        return f"{ORIGIN}/manage/v1"
 
     @property
     def keys(self) -> KeyRing:

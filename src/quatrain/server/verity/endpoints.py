@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from quatrain.server.cursors import cursor, row_of
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.keys import Principal, Scope
 from quatrain.server.ledger import EffectId, Filter, Holder, Ledger
@@ -121,11 +122,11 @@ async def get_effect(call: Call, query: EffectQuery) -> dict[str, Any]:
 async def get_events(call: Call, query: EventsQuery) -> dict[str, Any]:
     """A page of an effect's audit trail, oldest first."""
     page = await call.ledger.events(
-        call.effect(query.effect_key), limit=query.limit, after=render.row_of(query.cursor) or 0
+        call.effect(query.effect_key), limit=query.limit, after=row_of(query.cursor) or 0
     )
     return {
         "items": [render.event(line) for line in page.items],
-        "nextCursor": render.cursor(page.next),
+        "nextCursor": cursor(page.next),
     }
 
 
@@ -142,12 +143,12 @@ async def list_effects(call: Call, query: ListQuery) -> dict[str, Any]:
         call.principal.realm_id,
         wanted,
         limit=query.limit,
-        before=render.row_of(query.cursor),
+        before=row_of(query.cursor),
         payloads=query.payloads,
     )
     return {
         "items": [render.effect(item, payloads=query.payloads) for item in page.items],
-        "nextCursor": render.cursor(page.next),
+        "nextCursor": cursor(page.next),
     }
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from typing import Any, Final
+from typing import Any
 
 from quatrain.server.ledger import Cached, Effect, Event, Granted, Settled, Status
-from quatrain.server.problems import Fault, validation_failed
 from quatrain.server.times import iso_time
-
-_MAX_ROW: Final = 2**63 - 1
 
 
 def effect_id(row: int) -> str:
@@ -98,25 +93,3 @@ def event(line: Event) -> dict[str, Any]:
 
 def _payload(text: str | None) -> Any:
     return None if text is None else json.loads(text)
-
-
-# -- cursors --------------------------------------------------------------------------------------
-
-
-def cursor(row: int | None) -> str | None:
-    """Where the next page begins, for clients to hand back and not to read."""
-    return None if row is None else base64.urlsafe_b64encode(b"%d" % row).decode().rstrip("=")
-
-
-def row_of(given: str | None) -> int | None:
-    """What ``cursor`` made; raises ProblemError 422 for anything else."""
-    if given is None:
-        return None
-    try:
-        digits = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        digits = b""
-    row = int(digits) if digits.isdigit() and len(digits) < 20 else -1
-    if not 0 <= row <= _MAX_ROW:
-        raise validation_failed([Fault(("query", "cursor"), "is not one of ours", "value")])
-    return row

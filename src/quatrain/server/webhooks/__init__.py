@@ -18,7 +18,6 @@ from .records import (
     Endpoint,
     EndpointNotFoundError,
     EndpointRemovedError,
-    RefusedError,
 )
 
 __all__ = [
@@ -33,5 +32,4 @@ __all__ = [
     "EndpointRemovedError",
     "Filter",
     "Pace",
-    "RefusedError",
 ]

@@ -40,6 +40,8 @@ def check_url(url: str) -> str:
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL):
         raise InputError("a webhook's URL can't be read as one") from None
+    if " " in url or not url.isprintable():
+        raise InputError("a webhook's URL must not hold blanks; they are written %20")
     if parts.scheme not in {"http", "https"} or not host:
         raise InputError("a webhook's URL begins with https:// or http:// and a host")
     if parts.username is not None or parts.password is not None:

@@ -6,12 +6,12 @@ Times are in milliseconds since 1970; payloads are the JSON texts that are sent.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Final
 
 import attrs
 
 from quatrain._secret import Secret
-from quatrain.errors import QuatrainError
+from quatrain.server.problems import RefusedError
 
 EVERY_EVENT: Final = "*"
 """Stands for all events, those to come included."""
@@ -116,12 +116,6 @@ class Outcome:
 
 
 # -- refusals -------------------------------------------------------------------------------------
-
-
-class RefusedError(QuatrainError):
-    """The outbox's state forbids what was asked. ``code`` names why."""
-
-    code: ClassVar[str]
 
 
 class EndpointNotFoundError(RefusedError):

@@ -1,0 +1,182 @@
+"""The management API as the commands use it, of a platform that is served or of a file."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from quatrain._retry import RetryPolicy
+from quatrain._runtime._sync import SYSTEM_CLOCK
+from quatrain._secret import Secret
+from quatrain._sync.transport import Call, Transport
+from quatrain.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    ValidationFailedError,
+)
+from quatrain.errors._family import Family
+
+from .options import database_option, given
+from .text import printable
+
+__all__ = ["Management", "ManagementOptions", "management_options"]
+
+PREFIX: Final = "/manage/v1"
+TIMEOUT: Final = 30.0
+
+_FAMILY: Final = Family(
+    config=ConfigError,
+    input=InputError,
+    transport=TransportError,
+    api=APIError,
+    server=ServerError,
+    kinds={
+        401: AuthenticationError,
+        403: PermissionDeniedError,
+        404: NotFoundError,
+        409: ConflictError,
+        422: ValidationFailedError,
+        429: RateLimitError,
+    },
+)
+
+
+class Management:
+    """Asks one platform, with a key of the scope ``platform:manage``.
+
+    Answers are the wire's JSON. Everything raises TransportError when there is no answer, and
+    APIError, with the platform's own message, when it is an error.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self, *path: str, **query: str | int | None) -> dict[str, Any]:
+        """Read; what of the *query* is None is left out."""
+        asked = {name: str(value) for name, value in query.items() if value is not None}
+        # reading twice does nothing twice
+        return self._send(
+            Call(name=_name(path), method="GET", path=path, query=asked, repeatable=True)
+        )
+
+    def post(self, *path: str, **body: Any) -> dict[str, Any]:
+        """Change something; an optional field of the *body* may be None."""
+        return self._send(Call(name=_name(path), method="POST", path=path, body=body))
+
+    def _send(self, call: Call) -> dict[str, Any]:
+        return self._transport.send(call, dict[str, Any])
+
+
+def _name(path: tuple[str, ...]) -> str:
+    return f"manage.{path[0]}.{path[1]}" if len(path) > 1 else f"manage.{path[0]}"
+
+
+@attrs.frozen
+class ManagementOptions:
+    """Which platform a command is about: one that is served, or a database file of this machine."""
+
+    url: str | None
+    api_key: Secret
+    database: Path
+    tenant: str
+
+    @contextmanager
+    def open(self, *, create: bool = False) -> Iterator[Management]:
+        """A client of that platform; with *create*, a missing database is made.
+
+        Raises ClickException for a database that there is not, UsageError without a key.
+        """
+        if self.url is not None:
+            if not self.api_key:
+                raise click.UsageError(
+                    "which key? Set QUATRAIN_API_KEY, or give --api-key: one made by"
+                    " `quatrain keys create --scope platform:manage`."
+                )
+            with _client(f"{self.url.rstrip('/')}{PREFIX}", self.api_key, None) as client:
+                yield client
+            return
+        if not (create or self.database.exists()):
+            raise click.ClickException(f"there is no database {printable(str(self.database))}")
+        from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
+
+        with (
+            # whoever serves the file delivers; a process that ends at once would only half do it
+            LocalPlatform(self.database, tenant=self.tenant, deliver_webhooks=False) as platform,
+            _client(platform.manage_url, platform.api_key, platform.http_client()) as client,
+        ):
+            yield client
+
+
+@contextmanager
+def _client(base_url: str, api_key: Secret, http_client: Any) -> Iterator[Management]:
+    transport = Transport(
+        base_url,
+        api_key,
+        family=_FAMILY,
+        timeout=TIMEOUT,
+        policy=RetryPolicy(),
+        allow_insecure=False,
+        http_client=http_client,
+        clock=SYSTEM_CLOCK,
+    )
+    try:
+        yield Management(transport)
+    finally:
+        transport.close()
+
+
+_OPTIONS: Final = (
+    database_option,
+    click.option(
+        "--url",
+        envvar="QUATRAIN_URL",
+        show_envvar=True,
+        help="Instead: a platform that is served, http://127.0.0.1:8787",
+    ),
+    click.option(
+        "--api-key",
+        envvar="QUATRAIN_API_KEY",
+        show_envvar=True,
+        help="Its key, with the scope platform:manage. Prefer the environment: others can see"
+        " command lines.",
+    ),
+    click.option(
+        "--tenant", default="local", show_default=True, help="With --database: whose data."
+    ),
+)
+
+
+def management_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the options that say which platform, as one argument ``platform``."""
+
+    @functools.wraps(command)
+    def with_platform(
+        *, database: Path, url: str | None, api_key: str | None, tenant: str, **options: Any
+    ) -> Any:
+        typed = given("database", "url", "api_key", "tenant")
+        if "database" in typed:
+            if typed & {"url", "api_key"}:
+                raise click.UsageError("--database is a platform of its own: no --url, --api-key.")
+            url = None
+        if url is not None and "tenant" in typed:
+            raise click.UsageError("--tenant goes with --database; elsewhere the key decides.")
+        platform = ManagementOptions(url or None, Secret(api_key or ""), database, tenant)
+        return command(platform=platform, **options)
+
+    for option in reversed(_OPTIONS):
+        with_platform = option(with_platform)
+    return with_platform

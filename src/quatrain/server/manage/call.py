@@ -1,0 +1,51 @@
+"""A request to the management API that has been let in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import attrs
+
+from quatrain.server.problems import RefusedError
+from quatrain.server.store import SqliteStore
+from quatrain.server.velocity import Account, BusinessData, Extension, Installs
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Services:
+    """What the platform's parts offer. ``wake`` tells the dispatcher that there is something."""
+
+    business: BusinessData
+    installs: Installs
+    store: SqliteStore
+    wake: Callable[[], None]
+
+
+@attrs.frozen
+class Call:
+    """A request that has been let in: the services, whose account, and the names in the path."""
+
+    services: Services
+    account: Account
+    names: dict[str, str]
+
+    async def write(self, operation: Callable[..., T | RefusedError], **params: Any) -> T:
+        """Run an operation of the outbox about the account; raises what it refuses."""
+        values = {"account_id": self.account.id, **params}
+        answer = await self.services.store.write(operation, values)
+        if isinstance(answer, RefusedError):
+            raise answer
+        return answer
+
+    async def extensions(self) -> list[Extension]:
+        """Every extension that the account knows."""
+        return await asyncio.to_thread(self.services.installs.extensions, self.account.id)
+
+
+def items(rendered: Iterable[Any]) -> dict[str, Any]:
+    """An answer that is a list."""
+    return {"items": list(rendered)}
