@@ -1,4 +1,4 @@
-"""``quatrain demo``: real workers, a real SIGKILL, and an honest verdict."""
+"""``quatrain demo``: real workers, a real SIGKILL, real webhooks, and an honest verdict."""
 
 import json
 import sys
@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from quatrain.cli.demo import effects as refund_module
+from quatrain.cli.demo import receiver as receiver_module
+from quatrain.velocity import WebhookHandler
 
 
 def test_demo(cli, database):
@@ -14,8 +16,9 @@ def test_demo(cli, database):
     key = result.stderr.split()[5]
     shown = json.loads(cli("effects", "show", key, "--database", database, "--json").stdout)
 
-    assert (0, 4) == (result.exit_code, result.stdout.count("ok  "))
+    assert (0, 8) == (result.exit_code, result.stdout.count("ok  "))
     assert "Exactly once. Three attempts, one SIGKILL, one refund: re_1" in result.stdout
+    assert "Heard once. One task, one failure, one webhook handled" in result.stdout
     assert ("COMMITTED", "observed", 2) == (
         shown["effect"]["status"],
         shown["effect"]["source"],
@@ -61,3 +64,51 @@ def test_a_step_that_does_not_come_out(cli, monkeypatch, worker, step, reason):
     assert f"The demo failed at: {step}" in result.stderr
     assert reason in result.stderr
     assert "Exactly once" not in result.stdout
+
+
+class Deaf(WebhookHandler):
+    """Believes nobody."""
+
+    def handle(self, headers, raw_body):
+        return {"ok": False, "error": "invalid signature"}, 401
+
+
+class Gullible(WebhookHandler):
+    """Believes everybody, every time."""
+
+    def handle(self, headers, raw_body):
+        for function in self._functions["tasks.created"]:
+            try:
+                function(json.loads(raw_body))
+            except ConnectionError:
+                return {"ok": False}, 500
+        return {"ok": True, "delivery_id": headers["X-VOS-Delivery-ID"]}, 200
+
+
+@pytest.mark.parametrize(
+    ("handler", "step", "reason"),
+    [
+        (Deaf, "A task is added", "it was answered 401, and not 500"),
+        (Gullible, "A third copy", "it was answered 200, and not 401"),
+    ],
+)
+def test_a_webhook_that_does_not_come_out(cli, monkeypatch, handler, step, reason):
+    """The demo says which step failed here, too."""
+    monkeypatch.setattr(refund_module.RefundStory, "tell", lambda story: None)
+    monkeypatch.setattr(receiver_module, "WebhookHandler", handler)
+    result = cli("demo")
+
+    assert (1, 1) == (result.exit_code, result.stderr.count("\n"))
+    assert f"The demo failed at: {step}" in result.stderr
+    assert reason in result.stderr
+    assert "Heard once" not in result.stdout
+
+
+def test_a_webhook_that_does_not_come(cli, monkeypatch):
+    """Is waited for no longer than is sensible."""
+    monkeypatch.setattr(refund_module.RefundStory, "tell", lambda story: None)
+    monkeypatch.setattr(receiver_module, "PATIENCE", 0.0)
+    result = cli("demo")
+
+    assert (1, 1) == (result.exit_code, result.stderr.count("\n"))
+    assert "no webhook came" in result.stderr

@@ -96,7 +96,9 @@ class LedgerOptions:
         from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
 
         with (
-            LocalPlatform(database, live=self.live, tenant=self.tenant) as platform,
+            LocalPlatform(
+                database, live=self.live, tenant=self.tenant, deliver_webhooks=False
+            ) as platform,
             VerityClient(
                 base_url=platform.verity_url,
                 api_key=platform.api_key,

@@ -22,7 +22,7 @@ from .text import printable
 
 #: Imported when they are run: ``effects`` need not wait for the web framework of ``serve``.
 COMMANDS: Final = {
-    "demo": "See an effect happen exactly once, though its worker is killed.",
+    "demo": "See an effect happen exactly once, and a webhook arrive.",
     "effects": "Look at the effects of a ledger, export and reset them.",
     "keys": "Make, list and revoke the API keys of a database.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",

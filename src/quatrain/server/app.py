@@ -61,7 +61,9 @@ def create_app(
         routes=[
             Platform("/v1", VerityAPI(Ledger(store), keys)),
             Platform("/manage/v1", ManageAPI(managed, keys)),
-            Platform("/api/v1/extensions", VelocityAPI(store, velocity, installs)),
+            Platform(
+                "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
+            ),
             Route("/healthz", Health(store)),
         ],
         middleware=[

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import weakref
+from collections.abc import Collection
 from os import PathLike
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -16,12 +17,13 @@ import uvicorn
 
 from quatrain._secret import Secret
 from quatrain.errors import ConfigError
+from quatrain.models.velocity import EventType
 
 from .appthread import AppThread
-from .keys import KeyRing, new_secret
+from .keys import KeyRing
+from .lent import Lent
 from .local import LocalPlatform
 from .serve import KEEP_ALIVE, bind, url_of
-from .velocity import installs
 
 __all__ = ["EmbeddedPlatform"]
 
@@ -45,7 +47,8 @@ class EmbeddedPlatform:
 
     ``api_key`` opens the effect ledger's test data of the tenant "local", and ``velocity_key`` all
     of its data in Velocity OS. They live in this process's memory only: the database neither
-    stores nor lists them, and they end with this object.
+    stores nor lists them, and they end with this object. ``webhook_secret`` signs the webhooks of
+    ``add_webhook``.
 
     A new database is filled with *seed*, a made-up business of that tenant, or nothing.
 
@@ -57,8 +60,10 @@ class EmbeddedPlatform:
     ) -> None:
         self.database = database
         self.seed: Literal["demo"] | None = seed
-        self.api_key: Secret = new_secret()
-        self.velocity_key: Secret = installs.new_secret()
+        self._lent = lent = Lent.new()
+        self.api_key: Secret = lent.api_key
+        self.velocity_key: Secret = lent.velocity_key
+        self.webhook_secret: Secret = lent.webhook_secret
         self._lock = threading.RLock()
         self._wanted = False
         self._port = 0
@@ -94,13 +99,14 @@ class EmbeddedPlatform:
     def env(self) -> dict[str, str]:
         """Environment variables that lead quatrain, and the vendors' own SDKs, here.
 
-        They hold ``api_key`` and ``velocity_key`` in plain text.
+        They hold ``api_key``, ``velocity_key`` and ``webhook_secret`` in plain text.
         """
         return {
             "VERITY_BASE_URL": f"{self.url}/v1",
             "VERITY_API_KEY": self.api_key.reveal(),
             "VOS_BASE_URL": self.url,
             "VOS_EXT_KEY": self.velocity_key.reveal(),
+            "VOS_WEBHOOK_SECRET": self.webhook_secret.reveal(),
         }
 
     @property
@@ -108,17 +114,21 @@ class EmbeddedPlatform:
         """The key ring, to make and revoke further keys: these are stored in the database."""
         return self._running().local.keys
 
+    def add_webhook(self, url: str, *, events: Collection[EventType] | None = None) -> Secret:
+        """Have the webhooks of the tenant's business sent to *url*, all or some *events* of them.
+
+        They are those that an extension with every scope gets, and are signed with
+        ``webhook_secret``, which is answered. The endpoint stays in the database. Raises InputError
+        for a URL or events that can't be taken, ConfigError before ``start``.
+        """
+        return self._running().local.add_webhook(url, events=events)
+
     def _running(self) -> _Serving:
         with self._lock:
             if not self._wanted:
                 raise ConfigError("the embedded platform is not started")
             if self._serving is None:
-                local = LocalPlatform(
-                    self.database,
-                    api_key=self.api_key,
-                    velocity_key=self.velocity_key,
-                    seed=self.seed,
-                )
+                local = LocalPlatform(self.database, lent=self._lent, seed=self.seed)
                 self._serving = _Serving.start(local, self._port)
                 self._port = self._serving.port
             return self._serving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from os import PathLike
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -11,12 +12,15 @@ import httpx
 from starlette.applications import Starlette
 
 from quatrain._secret import Secret
+from quatrain.errors import InputError
+from quatrain.models.velocity import EventType
 
 from .app import create_app
-from .keys import KeyRing, Mode, new_secret
+from .keys import KeyRing, Mode
+from .lent import Lent
 from .portal import AsyncPortalTransport, Portal, PortalTransport
 from .settings import Settings
-from .velocity import installs
+from .velocity.seeding import SLUG
 
 __all__ = ["LocalPlatform"]
 
@@ -33,6 +37,7 @@ class LocalPlatform:
     ``api_key`` opens the effect ledger's test data, or its *live* data, of one *tenant*, and
     ``velocity_key`` all of the tenant's data in Velocity OS. They live in this process's memory
     only: the database neither stores nor lists them, and nothing is left to revoke.
+    ``webhook_secret`` signs the webhooks of ``add_webhook``.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
     Without *deliver_webhooks*, those that wait in the database are left to other platforms on it.
@@ -45,8 +50,7 @@ class LocalPlatform:
         self,
         database: str | PathLike[str],
         *,
-        api_key: Secret | None = None,
-        velocity_key: Secret | None = None,
+        lent: Lent | None = None,
         live: bool = False,
         tenant: str = "local",
         seed: Literal["demo"] | None = "demo",
@@ -55,8 +59,10 @@ class LocalPlatform:
         self._settings = Settings(database=database, seed=seed, deliver_webhooks=deliver_webhooks)
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
-        self.api_key = api_key or new_secret(self._mode)
-        self.velocity_key = velocity_key or installs.new_secret()
+        lent = lent or Lent.new(self._mode)
+        self.api_key = lent.api_key
+        self.velocity_key = lent.velocity_key
+        self.webhook_secret = lent.webhook_secret
         self.portal = Portal(self._make_app, name="quatrain-local")
         self._app: Starlette | None = None
 
@@ -82,6 +88,30 @@ class LocalPlatform:
         assert self._app is not None  # noqa: S101  made by the portal before it is open
         keys: KeyRing = self._app.state.keys
         return keys
+
+    def add_webhook(self, url: str, *, events: Collection[EventType] | None = None) -> Secret:
+        """Have the webhooks of the tenant's business sent to *url*, all or some *events* of them.
+
+        They are those that an extension with every scope gets, and are signed with
+        ``webhook_secret``, which is answered. The endpoint stays in the database. Starts the
+        platform. Raises InputError for a URL or events that can't be taken.
+        """
+        body = {
+            "url": url,
+            "events": None if events is None else sorted(events),
+            "extension": SLUG,
+            "secret": self.webhook_secret.reveal(),
+        }
+        with self.http_client() as client:
+            # the extension is there from the first use of its key on
+            who = client.get(f"{ORIGIN}/api/v1/extensions/whoami", headers=_as(self.velocity_key))
+            who.raise_for_status()
+            answer = client.post(
+                f"{self.manage_url}/webhooks", json=body, headers=_as(self.api_key)
+            )
+        if not answer.is_success:
+            raise InputError(answer.json()["message"])
+        return self.webhook_secret
 
     def transport(self) -> PortalTransport:
         """A transport for an `httpx.Client`."""
@@ -135,3 +165,7 @@ class LocalPlatform:
         self._app.state.keys.lend(self.api_key, mode=self._mode, tenant=self._tenant)
         self._app.state.installs.lend(self.velocity_key, tenant=self._tenant)
         return self._app
+
+
+def _as(key: Secret) -> dict[str, str]:
+    return {"authorization": f"Bearer {key.reveal()}"}

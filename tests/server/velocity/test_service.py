@@ -335,7 +335,7 @@ async def test_a_change_and_its_events_are_one(
         raise RuntimeError("no room in the outbox")
 
     with monkeypatch.context() as broken:
-        broken.setattr(events, "_enqueue", fail)
+        broken.setattr(events.outbox, "add", fail)
         with pytest.raises(RuntimeError, match="no room"):
             await changes[what]()
     assert before == await everything()

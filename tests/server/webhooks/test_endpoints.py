@@ -85,17 +85,6 @@ def test_urls_that_can_not_be_posted_to_are_refused(site: Site, url: str) -> Non
     assert listed(site) == []
 
 
-def test_an_event_goes_to_who_wants_it(site: Site) -> None:
-    """By whole names, of this extension, not removed."""
-    every, one, _other = (
-        site.add_endpoint(events=events) for events in ("*", ["x", "team.added"], ["team.add"])
-    )
-    site.remove(site.add_endpoint())
-    make_site(site.store, "other").add_endpoint()
-    params = {"extension_id": site.extension_id, "event_type": "team.added"}
-    assert [every, one] == site.store.read_blocking(operations.find_wanting, params)
-
-
 def test_removing_cancels_what_waits(site: Site, endpoint: Endpoint, clock: ServerClock) -> None:
     """Of that endpoint alone; a second time changes nothing."""
     kept = site.add_endpoint()

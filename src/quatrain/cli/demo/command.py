@@ -30,9 +30,9 @@ __all__ = ["demo"]
     help="Keep the platform's data in this SQLite file, to look at it later.",
 )
 def demo(database: Path | None) -> None:
-    """See an effect happen exactly once, and a webhook arrive. Takes some ten seconds.
+    """See an effect happen exactly once, and a webhook arrive.
 
-    A worker refunds an order. It is killed after the payment provider has paid, before the ledger
+    It takes some ten seconds. A worker refunds an order. It is killed after the payment provider has paid, before the ledger
     knows. A second worker finds that out and does not pay again; a third gets the recorded answer.
 
     Then a task is added to a founder's backlog, and a receiver of webhooks hears of it: once,

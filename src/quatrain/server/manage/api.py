@@ -43,9 +43,12 @@ class ManageAPI(PlatformAPI):
             account = await business.ensure_account(principal.tenant)
         call = Call(self._services, account, names)
         try:
-            return await operation.call(call, scope["query_string"], receive)
+            content = await operation.call(call, scope["query_string"], receive)
         except InputError as exc:
             raise ProblemError(422, "validation_failed", str(exc)) from exc
+        if scope["method"] == "POST":  # the outbox may have something new
+            self._services.wake()
+        return content
 
     async def _admit(self, scope: Request) -> Principal:
         key = bearer(scope)

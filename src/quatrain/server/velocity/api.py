@@ -6,6 +6,7 @@ the error has ``details``. Source: contracts, Velocity OS, "Envelope".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from quatrain.server.api import PlatformAPI, bearer
@@ -32,8 +33,16 @@ _STATUS_OF: Final[dict[type[RefusedError], int]] = {
 class VelocityAPI(PlatformAPI):
     """The ASGI app that is mounted at ``/api/v1/extensions``."""
 
-    def __init__(self, store: SqliteStore, data: BusinessData, installs: Installs) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        data: BusinessData,
+        installs: Installs,
+        *,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
         self._data = data
+        self._wake = wake
         self._sandbox = Sandbox(store)
         self._installs = installs
         self._in_flight = InFlight()
@@ -50,6 +59,8 @@ class VelocityAPI(PlatformAPI):
             self._in_flight,
         )
         data = await operation.endpoint.call(call, scope["query_string"], receive)
+        if scope["method"] == "POST":  # the outbox may have something new
+            self._wake()
         return render.envelope(caller, data)
 
     async def _admit(self, scope: Scope, operation: Operation) -> Caller:

@@ -12,16 +12,15 @@ from typing import Any, Final
 
 from quatrain.models.velocity import EVENT_SCOPES, EventType
 from quatrain.server import jsontext
-from quatrain.server.randomness import token
 from quatrain.server.store import queries
 from quatrain.server.times import iso_time
+from quatrain.server.webhooks import outbox
 
 from .records import Member, Module, Task
 
 Payload = Mapping[str, Any]
 
 _SQL: Final = queries.load("velocity")
-_TRIES: Final = 9
 
 
 # -- payloads -------------------------------------------------------------------------------------
@@ -114,21 +113,5 @@ def _tell(
 ) -> int:
     text = jsontext.dump(payload)
     for (endpoint_id,) in endpoints:
-        _enqueue(connection, now, endpoint_id, event, text)
+        outbox.add(connection, now, endpoint_id, event, text)
     return len(endpoints)
-
-
-def _enqueue(
-    connection: sqlite3.Connection, now: int, endpoint_id: int, event_type: str, payload: str
-) -> str:
-    delivery_id = f"dlv_{token()}"
-    row = {
-        "delivery_id": delivery_id,
-        "endpoint_id": endpoint_id,
-        "event_type": event_type,
-        "payload": payload,
-        "tries_left": _TRIES,
-        "now": now,
-    }
-    connection.execute(_SQL["add_delivery"], row)
-    return delivery_id

@@ -85,15 +85,6 @@ def list_endpoints(connection: sqlite3.Connection, _now: int, params: Params) ->
     return [endpoint_of(row) for row in connection.execute(_SQL["endpoints_of_account"], params)]
 
 
-def find_wanting(connection: sqlite3.Connection, _now: int, params: Params) -> list[Endpoint]:
-    """The endpoints of an extension that want an event. *params*: extension_id, event_type."""
-    rows = connection.execute(
-        _SQL["endpoints_of_extension"], {"extension_id": params["extension_id"]}
-    )
-    endpoints = [endpoint_of(row) for row in rows]
-    return [endpoint for endpoint in endpoints if endpoint.wants(params["event_type"])]
-
-
 def remove_endpoint(
     connection: sqlite3.Connection, now: int, params: Params
 ) -> Endpoint | EndpointNotFoundError:

@@ -6,8 +6,6 @@ Source: contracts, Velocity OS, "Webhooks".
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
@@ -18,6 +16,7 @@ from quatrain._http import ssl_context
 from quatrain._retry import parse_retry_after
 from quatrain._secret import Secret
 from quatrain._version import __version__
+from quatrain.webhooks import sign
 
 from .records import Claim, Outcome
 
@@ -70,7 +69,7 @@ async def attempt(
                 "Accept-Encoding": "identity",
                 "X-VOS-Event-Type": claim.event_type,
                 "X-VOS-Delivery-ID": claim.delivery_id,
-                "X-VOS-Signature": _signature(claim.secret, body, timestamp=now_ms() // 1000),
+                "X-VOS-Signature": sign(claim.secret, body, timestamp=now_ms() // 1000),
             }
             async with client.stream(
                 "POST",
@@ -97,11 +96,6 @@ async def attempt(
     retry_after = parse_retry_after(answer.headers.get("retry-after"), now_ms() / 1000)
     said = bytes(text[:_MAX_ANSWER]).decode("utf-8", "replace")
     return Outcome(status, _line(f"answered {status}: {said}", claim.secret), retry_after)
-
-
-def _signature(secret: Secret, body: bytes, *, timestamp: int) -> str:
-    signed = hmac.new(secret.reveal().encode(), b"%d." % timestamp + body, hashlib.sha256)
-    return f"t={timestamp},v1={signed.hexdigest()}"
 
 
 def _line(text: str, secret: Secret) -> str:

@@ -204,12 +204,12 @@ FROM webhook_endpoints
 JOIN velocity_extensions ON velocity_extensions.id = webhook_endpoints.extension_id
 WHERE account_id = :account_id
   AND removed_at IS NULL
-  AND (events = '*' OR instr(' ' || events || ' ', ' ' || :event || ' ') > 0)
+  AND (events = '*' OR ' ' || events || ' ' LIKE '% ' || :event || ' %')
   AND EXISTS (
     SELECT 1 FROM velocity_installs
     WHERE velocity_installs.extension_id = velocity_extensions.id
       AND revoked_at IS NULL
-      AND instr(' ' || scopes || ' ', ' ' || :scope || ' ') > 0
+      AND ' ' || scopes || ' ' LIKE '% ' || :scope || ' %'
   )
 ORDER BY webhook_endpoints.id
 
@@ -217,10 +217,5 @@ ORDER BY webhook_endpoints.id
 SELECT id FROM webhook_endpoints
 WHERE extension_id = :extension_id
   AND removed_at IS NULL
-  AND (events = '*' OR instr(' ' || events || ' ', ' ' || :event || ' ') > 0)
+  AND (events = '*' OR ' ' || events || ' ' LIKE '% ' || :event || ' %')
 ORDER BY id
-
--- add_delivery --
-INSERT INTO webhook_deliveries (delivery_id, endpoint_id, event_type, payload, status, attempts,
-  tries_left, next_attempt_at, created_at)
-VALUES (:delivery_id, :endpoint_id, :event_type, :payload, 'PENDING', 0, :tries_left, :now, :now)

@@ -18,12 +18,6 @@ FROM webhook_endpoints JOIN velocity_extensions ON velocity_extensions.id = exte
 WHERE account_id = :account_id
 ORDER BY webhook_endpoints.id
 
--- endpoints_of_extension --
-SELECT id, extension_id, url, events, secret, created_at, removed_at
-FROM webhook_endpoints
-WHERE extension_id = :extension_id AND removed_at IS NULL
-ORDER BY id
-
 -- remove_endpoint --
 UPDATE webhook_endpoints SET removed_at = coalesce(removed_at, :now)
 WHERE id = :endpoint_id
