@@ -11,10 +11,12 @@ from typing import Any, Self
 
 import attrs
 
+from quatrain._secret import Secret
 from quatrain.server import Settings, create_app
 from quatrain.server.asgi import App, Message, Receive, Scope, Send
 from quatrain.server.endpoint import read_body
 from quatrain.server.serve import Server, bind, url_of
+from quatrain.server.webhooks.endpoints import add_endpoint
 
 from ..server._support import ServerClock
 
@@ -132,9 +134,23 @@ class ServedPlatform:
 
     async def install(self, **options: Any) -> str:
         """The key of an extension that a founder, who is nobody else, has installed."""
-        account = await self._app.state.velocity.seed(f"tenant-{next(self._numbers)}")
-        _, secret = self._app.state.installs.create(account.id, "ghl-sync", **options)
+        self._account = await self._app.state.velocity.seed(f"tenant-{next(self._numbers)}")
+        _, secret = self._app.state.installs.create(self._account.id, "ghl-sync", **options)
         return str(secret.reveal())
+
+    async def send_webhooks(self, url: str, secret: str) -> str:
+        """Like ``install``, and have the extension's events sent to *url*."""
+        api_key = await self.install()
+        extensions = self._app.state.installs.extensions(self._account.id)
+        (extension,) = [each for each in extensions if each.slug == "ghl-sync"]
+        params = {"url": url, "events": ["*"], "secret": Secret(secret)}
+        self._app.state.store.write_blocking(add_endpoint, {**params, "extension_id": extension.id})
+        return api_key
+
+    async def trigger(self, event: str) -> None:
+        """Make an event of the founder whose extension was installed last."""
+        assert await self._app.state.velocity.trigger(self._account.id, event) == 1
+        self._app.state.dispatcher.wake()
 
     def __enter__(self) -> Self:
         self._app.state.store.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import types
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .._platform import ServedPlatform
+from .._platform import PATIENCE, ServedPlatform
 from ._clients import official
 
 
@@ -94,7 +95,65 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver(platform: ServedPlatform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """On the platform's clock, which stands still."""
+    clock = types.SimpleNamespace(time=lambda: platform.clock() / 1000)
+    monkeypatch.setattr(official.webhooks, "time", clock)
     receiver = Receiver()
     yield receiver
     receiver.close()
+
+
+async def test_its_handler_takes_our_webhooks(platform: ServedPlatform, receiver: Receiver) -> None:
+    """Every event of the contract, signed and delivered by the platform."""
+    events = official_events()
+    await platform.send_webhooks(receiver.url, receiver.secret)
+    for event in events:
+        await platform.trigger(event)
+        answer, status = receiver.answers.get(timeout=PATIENCE)
+        told = receiver.events.get(timeout=PATIENCE)
+        assert (200, event) == (status, told["event_type"])
+        assert answer == {"ok": True, "event_type": event, "delivery_id": told["delivery_id"]}
+        assert set(told["payload"]) == events[event]
+
+
+async def test_its_client_makes_webhooks(platform: ServedPlatform, receiver: Receiver) -> None:
+    """What it creates, its handler is told of."""
+    api_key = await platform.send_webhooks(receiver.url, receiver.secret)
+    with official.VelocityOS(api_key, base_url=platform.origin) as vos:
+        vos.tasks.create("Ship the SDK", "L12", category="strategy", timeframe="this_month")
+        assert receiver.events.get(timeout=PATIENCE)["payload"] == {
+            "action": "Ship the SDK",
+            "module_source": "L12",
+            "category": "strategy",
+            "timeframe": "this_month",
+        }
+        vos.team.add("Ada", "CTO", "ada@example.com")
+        assert receiver.events.get(timeout=PATIENCE)["payload"] == {
+            "name": "Ada",
+            "role": "CTO",
+            "email": "ada@example.com",
+        }
+
+
+async def test_its_handler_refuses_what_is_not_ours(
+    platform: ServedPlatform, receiver: Receiver
+) -> None:
+    """Another secret is 401 to it, and the platform notes that."""
+    await platform.send_webhooks(receiver.url, "whsec_" + "x" * 32)
+    await platform.trigger("tasks.created")
+    assert receiver.answers.get(timeout=PATIENCE)[1] == 401
+    assert receiver.events.empty()
+
+
+def official_events() -> dict[str, set[str]]:
+    """The contract's events and the fields of their payloads."""
+    return {
+        "module.updated": {"module_code", "completed_at"},
+        "tasks.created": {"module_source", "action", "category", "timeframe"},
+        "tasks.updated": {"module_source", "action", "quadrant", "assignee", "deadline"},
+        "team.added": {"name", "role", "email"},
+        "subscription.changed": {"new_tier", "source"},
+        "extension.installed": {"extension_slug", "scopes"},
+        "extension.revoked": {"install_id"},
+    }

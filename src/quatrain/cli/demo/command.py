@@ -32,8 +32,9 @@ __all__ = ["demo"]
 def demo(database: Path | None) -> None:
     """See an effect happen exactly once, and a webhook arrive.
 
-    It takes some ten seconds. A worker refunds an order. It is killed after the payment provider has paid, before the ledger
-    knows. A second worker finds that out and does not pay again; a third gets the recorded answer.
+    It takes some ten seconds. A worker refunds an order. It is killed after the payment provider
+    has paid, before the ledger knows. A second worker finds that out and does not pay again; a
+    third gets the recorded answer.
 
     Then a task is added to a founder's backlog, and a receiver of webhooks hears of it: once,
     though its first answer is that it failed.
