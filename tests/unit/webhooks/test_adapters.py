@@ -44,6 +44,7 @@ class InThread(httpx.AsyncBaseTransport):
     """A WSGI app, called as the ASGI ones are."""
 
     def __init__(self, app: Any) -> None:
+        self.app = app
         self._transport = httpx.WSGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -282,6 +283,40 @@ async def test_fastapi_documents_an_endpoint(handler: WebhookHandler) -> None:
     app.add_api_route("/webhooks", starlette_endpoint(handler), methods=["POST"])
     (operation,) = app.openapi()["paths"]["/webhooks"].values()
     assert ({"200"}, False) == (set(operation["responses"]), "parameters" in operation)
+
+
+class Unreadable:
+    """What the client sends, which is never to be waited for."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise AssertionError("it was read")
+
+    readline = read
+
+
+@pytest.mark.parametrize("adapter", [in_flask, in_django])
+def test_wsgi_reads_nothing_that_is_announced_too_large(
+    adapter: Callable[..., InThread], handler: WebhookHandler
+) -> None:
+    """Not a byte of it."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/webhooks",
+        "SERVER_NAME": "test",
+        "SERVER_PORT": "80",
+        "CONTENT_LENGTH": str(LIMIT + 1),
+        "wsgi.input": Unreadable(),
+        "wsgi.url_scheme": "http",
+    }
+    statuses: list[str] = []
+    consume(adapter(handler).app(environ, lambda status, headers: statuses.append(status)))
+    assert ["413"] == [status[:3] for status in statuses]
+
+
+def consume(answer: Any) -> None:
+    """As a server does."""
+    b"".join(answer)
+    answer.close()
 
 
 # -- ASGI by itself -------------------------------------------------------------------------------

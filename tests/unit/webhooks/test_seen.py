@@ -308,12 +308,14 @@ print(len(ran))
 """
 
 FORKING = """
-import os, sys, threading
+import os, sys, threading, time
 from quatrain.webhooks import MemorySeen, SqliteSeen
 
-stores = [MemorySeen(), SqliteSeen(sys.argv[1])]
+ahead = 0
+stores = [MemorySeen(), SqliteSeen(sys.argv[1], now=lambda: time.time() + ahead)]
 for store in stores:
     store.begin("held")
+    store.begin("held long")
     store.finish("done", handled=True)
 stop, trouble = threading.Event(), []
 
@@ -336,9 +338,13 @@ for child in range(8):
     pid = os.fork()
     if not pid:
         memory, file = stores
+        shared = file._connection is not None
         answers = [memory.begin("done"), memory.begin("held"), file.begin("done"),
                    file.begin("held"), file.begin(f"child {child}"), file.begin(f"child {child}")]
-        os._exit(answers != ["handled", "new", "handled", "running", "new", "running"])
+        ahead = 301  # not its own claim: it runs out
+        answers.append(file.begin("held long") if not child else "new")
+        expected = ["handled", "new", "handled", "running", "new", "running", "new"]
+        os._exit(shared or answers != expected)
     codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 stop.set()
 for thread in threads:
