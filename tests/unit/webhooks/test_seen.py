@@ -191,6 +191,18 @@ def test_a_claim_of_this_process_does_not_run_out(
     assert "running" == store.begin("a")
 
 
+def test_a_claim_that_was_given_back_is_like_any_others(
+    open_file: Callable[..., SqliteSeen], now: Now
+) -> None:
+    """It failed here, was begun elsewhere, and that process died."""
+    here, elsewhere = open_file(), open_file()
+    here.begin("a")
+    here.finish("a", handled=False)
+    assert ["new", "running"] == [elsewhere.begin("a"), here.begin("a")]
+    now.time += 300
+    assert "new" == here.begin("a")
+
+
 def test_a_claim_that_was_taken_over_is_not_given_back(
     open_file: Callable[..., SqliteSeen], now: Now
 ) -> None:
