@@ -306,6 +306,8 @@ async def test_what_is_under_way_may_end(site: Site, endpoint: Endpoint) -> None
     async with asyncio.timeout(PATIENCE):
         while workers():
             await asyncio.sleep(0)
+    for _ in range(5):  # a turn to see that the worker has ended, a few to act on it
+        await asyncio.sleep(0)
     release.set()
     await stopping
     assert statuses(site) == {"DELIVERED": 4, "PENDING": 2}
