@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from quatrain.errors import ConfigError
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore
-from quatrain.server.velocity import Account, BusinessData, sample
+from quatrain.server.velocity import Account, BusinessData, sample, seeding
 
 from ._support import change, rows
 
@@ -111,6 +111,17 @@ def test_processes_may_race_with_different_wishes(database: Path) -> None:
         ((seed,),) = rows(store, "SELECT value FROM facts")
         expected = ONCE if seed == "demo" else dict.fromkeys(TABLES, 0)
         assert expected == counts(store)
+
+
+async def test_who_decides_second_adds_nothing(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that had looked before the first was done."""
+    async with running(database, seed=None):
+        pass
+    monkeypatch.setattr(seeding, "_is_decided", lambda *_: False)
+    async with running(database) as app:
+        assert dict.fromkeys(TABLES, 0) == counts(app.state.store)
 
 
 async def test_the_seed_is_one_transaction(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
