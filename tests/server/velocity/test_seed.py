@@ -141,6 +141,13 @@ async def test_the_seed_is_one_transaction(database: Path, monkeypatch: pytest.M
         assert ONCE == counts(app.state.store)
 
 
+async def test_a_database_that_cannot_be_used_is_a_config_error(store: SqliteStore) -> None:
+    """As it is when it can't be opened: both are found out at the start."""
+    store.close()
+    with pytest.raises(ConfigError, match="can't be used: the store is closed"):
+        await seeding.seed_once(store, "demo")
+
+
 async def test_an_account_is_filled_once(data: BusinessData, store: SqliteStore) -> None:
     """Again changes nothing."""
     account = await data.seed("acme")
