@@ -92,6 +92,8 @@ async def test_an_extension_learns_of_its_own_installs_only(
     one, _ = installs.create(account.id, "one")
     two, _ = installs.create(account.id, "two")
     endpoint = add_endpoint(store, one.extension_id)
+    add_endpoint(store, one.extension_id, "tasks.created")
+    remove_endpoint(store, add_endpoint(store, one.extension_id))
     add_endpoint(store, two.extension_id)
     again, _ = installs.create(account.id, "one", scopes=["write:tasks", "read:profile"])
     for _ in range(2):

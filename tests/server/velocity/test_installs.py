@@ -77,11 +77,15 @@ async def test_the_key_is_shown_once_and_stored_nowhere(
 
 async def test_an_extension_is_made_once(installs: Installs, account: Account) -> None:
     """A later install changes its name only when it brings one."""
-    installs.create(account.id, "sync")
+    _, secret = installs.create(account.id, "sync")
+    await installs.authenticate(presented(secret))
     assert [Extension(1, "sync", "sync", "local", START)] == installs.extensions(account.id)
     installs.create(account.id, "sync", name="Sync", developer="Dev")
     installs.create(account.id, "sync")
     installs.create(account.id, "other")
+    caller = await installs.authenticate(presented(secret))
+    assert caller is not None
+    assert ("Sync", "Dev") == (caller.name, caller.developer)
     assert [
         Extension(1, "sync", "Sync", "Dev", START),
         Extension(2, "other", "other", "local", START),
@@ -230,6 +234,26 @@ async def test_a_lent_key_gets_its_extension_events(
     assert ("ins_2", {"read:tasks"}) == (caller.install_id, caller.scopes)
     await data.create_task(account.id, NewTask(action="a", module_source="m"))
     assert (endpoint, "tasks.created") == outbox(store)[-1][:2]
+
+
+async def test_a_lent_key_has_the_scopes_it_was_lent(
+    installs: Installs, account: Account, store: SqliteStore
+) -> None:
+    """Each set of them is an install of its own; one that was revoked stays so."""
+    installs.create(account.id, "sync", scopes={"read:team"})
+    ids = []
+    for scopes in ({"read:team"}, {"read:tasks"}, {"read:team"}):
+        secret = new_secret()
+        installs.lend(secret, tenant="acme", slug="sync", scopes=scopes)
+        caller = await installs.authenticate(presented(secret))
+        assert caller is not None
+        assert scopes == caller.scopes
+        ids.append(caller.install_id)
+    assert ["ins_2", "ins_3", "ins_2"] == ids
+    installs.revoke(account.id, "ins_2")
+    caller = await installs.authenticate(presented(secret))
+    assert caller is not None
+    assert "ins_4" == caller.install_id
 
 
 @pytest.mark.parametrize(

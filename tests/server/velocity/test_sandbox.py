@@ -27,6 +27,7 @@ async def test_the_sample_is_the_same_whatever_the_store_holds(
         assert True is before["sandbox"]
         assert before == (await sandbox.get(path)).json()
         assert json.dumps(before["data"]) == json.dumps((await other.get(path)).json()["data"])
+    assert first["/modules/F6"] == (await sandbox.get("/modules/f6")).json()
     assert 404 == (await other.get("/modules/L12")).status_code
 
 

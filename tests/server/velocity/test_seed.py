@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from quatrain.errors import ConfigError
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore
-from quatrain.server.velocity import Account, BusinessData, sample
+from quatrain.server.velocity import Account, BusinessData, sample, seeding
 
 from ._support import change, rows
 
@@ -113,6 +113,17 @@ def test_processes_may_race_with_different_wishes(database: Path) -> None:
         assert expected == counts(store)
 
 
+async def test_who_decides_second_adds_nothing(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that had looked before the first was done."""
+    async with running(database, seed=None):
+        pass
+    monkeypatch.setattr(seeding, "_is_decided", lambda *_: False)
+    async with running(database) as app:
+        assert dict.fromkeys(TABLES, 0) == counts(app.state.store)
+
+
 async def test_the_seed_is_one_transaction(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A seed that fails leaves the database new."""
 
@@ -128,6 +139,13 @@ async def test_the_seed_is_one_transaction(database: Path, monkeypatch: pytest.M
         assert dict.fromkeys(TABLES, 0) == counts(store)
     async with running(database) as app:
         assert ONCE == counts(app.state.store)
+
+
+async def test_a_database_that_cannot_be_used_is_a_config_error(store: SqliteStore) -> None:
+    """As it is when it can't be opened: both are found out at the start."""
+    store.close()
+    with pytest.raises(ConfigError, match="can't be used: the store is closed"):
+        await seeding.seed_once(store, "demo")
 
 
 async def test_an_account_is_filled_once(data: BusinessData, store: SqliteStore) -> None:
