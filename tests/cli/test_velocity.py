@@ -229,6 +229,14 @@ def test_mistakes(run, args, code, message):
     assert result.stderr.startswith(f"Error: {message}")
 
 
+def test_a_key_without_a_platform(cli):
+    """A key is for a platform that is served: which one has to be said."""
+    result = cli("velocity", "show", "--api-key", "vt_test_x", QUATRAIN_URL="")
+
+    assert (2, 1) == (result.exit_code, result.stderr.count("\n"))
+    assert result.stderr.startswith("Error: which platform? --api-key goes with --url")
+
+
 @pytest.mark.parametrize(
     "args",
     [
