@@ -1,9 +1,10 @@
 """The local platform. ``create_app(settings)`` is the whole of it, as an ASGI app.
 
 Needs the ``server`` extra. One idea a module: ``settings``, ``store`` (the database), ``ledger``
-(the effects' state machine), ``keys``, ``verity`` (the ledger over HTTP), ``app`` (all together)
-and ``serve`` (over a socket); ``middleware``, ``endpoint``, ``shapes``, ``explain`` and
-``jsontext`` are what every platform's HTTP is made of.
+(the effects' state machine), ``keys``, ``verity`` (the ledger over HTTP), ``velocity`` (business
+data and its extensions), ``app`` (all together) and ``serve`` (over a socket); ``middleware``,
+``endpoint``, ``shapes``, ``explain``, ``jsontext`` and ``idempotency`` are what every platform's
+HTTP is made of.
 """
 
 from __future__ import annotations

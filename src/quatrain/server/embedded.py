@@ -56,7 +56,7 @@ class EmbeddedPlatform:
         self, database: str | PathLike[str], *, seed: Literal["demo"] | None = "demo"
     ) -> None:
         self.database = database
-        self.seed = seed
+        self.seed: Literal["demo"] | None = seed
         self.api_key: Secret = new_secret()
         self.velocity_key: Secret = installs.new_secret()
         self._lock = threading.RLock()

@@ -86,7 +86,7 @@ class Settings:
     platform on the same file, or by a later one."""
     seed: Literal["demo"] | None = attrs.field(default="demo", validator=_check_seed)
     """What a new database is filled with: a founder's made-up business for the tenant "local", or
-    nothing. A database that is not new stays as it is."""
+    nothing. Whoever opens it first decides that for good."""
 
     @property
     def loopback(self) -> bool:

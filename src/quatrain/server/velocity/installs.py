@@ -127,7 +127,9 @@ class Installs:
             "scopes": " ".join(sorted(_scopes(scopes))),
             "sandbox": int(sandbox),
         }
-        return self._store.write_blocking(_create, params), secret
+        install = self._store.write_blocking(_create, params)
+        self._recognizer.forget()  # the extension may go by another name now
+        return install, secret
 
     def revoke(self, account: int, install_id: str) -> Install:
         """From now on its key opens nothing; within a second in other processes.
