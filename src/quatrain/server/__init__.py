@@ -2,9 +2,9 @@
 
 Needs the ``server`` extra. One idea a module: ``settings``, ``store`` (the database), ``ledger``
 (the effects' state machine), ``keys``, ``verity`` (the ledger over HTTP), ``velocity`` (business
-data and its extensions), ``app`` (all together) and ``serve`` (over a socket); ``middleware``,
-``endpoint``, ``shapes``, ``explain``, ``jsontext`` and ``idempotency`` are what every platform's
-HTTP is made of.
+data and its extensions), ``webhooks`` (events on their way out), ``manage`` (what the command line
+does to them), ``app`` (all together) and ``serve`` (over a socket); ``middleware``, ``endpoint``,
+``shapes``, ``explain``, ``jsontext`` and ``idempotency`` are what every platform's HTTP is made of.
 """
 
 from __future__ import annotations

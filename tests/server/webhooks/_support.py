@@ -166,3 +166,36 @@ class Receiver:
         finally:
             for name in names:
                 self.under_way[name] -= 1
+
+
+class Counting(SqliteStore):
+    """A second store on the file of another, which counts what a dispatcher asks of it."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        super().__init__(store._file.path, now_ms=store.now_ms)
+        self.reads = 0
+        self.writes = 0
+        self.claims_nothing = False
+        """As if another dispatcher were always quicker."""
+
+    async def read(self, query: Any, argument: Any) -> Any:
+        answer = await super().read(query, argument)
+        self.reads += 1
+        return answer
+
+    async def write(self, operation: Any, argument: Any) -> Any:
+        self.writes += 1
+        return [] if self.claims_nothing else await super().write(operation, argument)
+
+    async def has_read(self, number: int) -> None:
+        """Return when the dispatcher has read so often, and has drawn its conclusions."""
+        async with asyncio.timeout(PATIENCE):
+            while self.reads < number:
+                await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+def workers() -> list[str]:
+    """The dispatchers that are at work on this event loop."""
+    return [task.get_name() for task in asyncio.all_tasks() if "webhooks" in task.get_name()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from quatrain.server.store import SqliteStore
 from tests.mixed._server import Server
 
 from .._support import ServerClock
-from ._support import make_site
+from ._support import make_site, workers
 
 _FORKING = """
 import os, sys, threading
@@ -45,7 +44,9 @@ if pid == 0:
     code = 1
     try:
         assert threading.active_count() == 1
+        waiting = len(inherited._run._loop._ready)
         inherited.wake()
+        assert len(inherited._run._loop._ready) == waiting
         platform.portal.open()
         assert send(platform) is not inherited
         platform.close()
@@ -56,10 +57,6 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 assert send(platform) is inherited
 platform.close()
 """
-
-
-def workers() -> list[str]:
-    return [task.get_name() for task in asyncio.all_tasks() if "webhooks" in task.get_name()]
 
 
 async def test_the_app_sends_while_it_lives(app: Starlette) -> None:

@@ -16,7 +16,7 @@ from quatrain.server.webhooks import Dispatcher, Endpoint, Pace, outbox
 from quatrain.server.webhooks.schedule import DELAYS, TRIES
 
 from .._support import START, ServerClock
-from ._support import PATIENCE, QUICK, Receiver, Site
+from ._support import PATIENCE, QUICK, Counting, Receiver, Site, workers
 
 PATIENT = Pace(poll=3_600)
 """Looks only when it is woken, or when something is due."""
@@ -303,11 +303,23 @@ async def test_what_is_under_way_may_end(site: Site, endpoint: Endpoint) -> None
     await running.__aenter__()
     await receiver.received(4)
     stopping = asyncio.create_task(running.__aexit__(None, None, None))
-    await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE):
+        while workers():
+            await asyncio.sleep(0)
+    for _ in range(5):  # a turn to see that the worker has ended, a few to act on it
+        await asyncio.sleep(0)
     release.set()
     await stopping
     assert statuses(site) == {"DELIVERED": 4, "PENDING": 2}
     assert [0, 0] == [delivery.attempts for delivery in site.deliveries(status="PENDING")]
+
+
+async def test_an_idle_one_stops_at_once(site: Site) -> None:
+    """Whatever it waits for."""
+    pace = Pace(poll=3_600, grace=3_600)
+    with Counting(site.store) as store:
+        async with asyncio.timeout(PATIENCE), Receiver().dispatcher(store, pace).running():
+            await store.has_read(1)
 
 
 async def test_what_was_cut_off_is_sent_by_the_next(
@@ -441,6 +453,34 @@ async def test_an_outcome_is_noted_when_the_database_is_back(
     assert caplog.text.count("can't be noted") == 1
 
 
+async def test_an_outcome_that_could_not_be_noted_in_time_is_given_up(
+    site: Site, endpoint: Endpoint, database: Path, clock: ServerClock
+) -> None:
+    """The delivery is sent again then: its claim has ended."""
+    elsewhere = database.with_name("elsewhere.db")
+
+    def answer(request: httpx.Request) -> int:
+        if len(receiver.requests) == 1:
+            database.rename(elsewhere)
+            clock.advance(30_000)
+        return 200
+
+    receiver = Receiver(answer)
+    site.add(endpoint)
+    dispatcher = receiver.dispatcher(site.store)
+    async with dispatcher.running():
+        run = dispatcher._run
+        assert run is not None
+        await receiver.received(1)
+        async with asyncio.timeout(PATIENCE):
+            while run._under_way:
+                await asyncio.sleep(0)
+        elsewhere.rename(database)
+        await site.idle()
+    assert statuses(site) == {"DELIVERED": 1}
+    assert len(receiver.requests) == 2
+
+
 async def test_any_other_failure_is_survived_too(
     site: Site, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -509,27 +549,50 @@ async def test_nothing_shows_a_secret(
 async def test_an_empty_outbox_costs_one_read_a_look(site: Site, endpoint: Endpoint) -> None:
     """No transaction, and no client is made."""
     receiver = Receiver()
-    reads = writes = 0
-
-    class Counting(SqliteStore):
-        async def read(self, query, argument):  # type: ignore[no-untyped-def]
-            nonlocal reads
-            reads += 1
-            return await super().read(query, argument)
-
-        async def write(self, operation, argument):  # type: ignore[no-untyped-def]
-            nonlocal writes
-            writes += 1
-            return await super().write(operation, argument)
-
-    with Counting(site.store._file.path, now_ms=site.store.now_ms) as store:
+    with Counting(site.store) as store:
         dispatcher = receiver.dispatcher(store, PATIENT)
         async with dispatcher.running():
             for looks in (1, 2, 3):
-                async with asyncio.timeout(PATIENCE):
-                    while reads < looks:
-                        await asyncio.sleep(0)
-                await store.probe()
-                assert (reads, writes) == (looks, looks)  # the writes are the probe's
+                await store.has_read(looks)
+                assert (store.reads, store.writes) == (looks, 0)
                 dispatcher.wake()
     assert receiver.clients == []
+
+
+async def test_an_endpoint_that_is_full_costs_no_more_than_an_empty_one(
+    site: Site, endpoint: Endpoint
+) -> None:
+    """However much waits for it: it is looked at again when one of its attempts ends."""
+    release = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await release.wait()
+        return httpx.Response(200)
+
+    receiver = Receiver(answer)
+    site.add_many([endpoint] * 10)
+    with Counting(site.store) as store:
+        dispatcher = receiver.dispatcher(store, PATIENT)
+        async with dispatcher.running():
+            await receiver.received(4)
+            for looks in (2, 3, 4):
+                await store.has_read(looks)
+                assert (store.reads, store.writes) == (looks, 1)
+                dispatcher.wake()
+            release.set()
+            await site.idle()
+    assert statuses(site) == {"DELIVERED": 10}
+
+
+async def test_who_is_second_to_claim_rests(site: Site, endpoint: Endpoint) -> None:
+    """It does not ask again and again for what another has."""
+    site.add(endpoint)
+    with Counting(site.store) as store:
+        store.claims_nothing = True
+        dispatcher = Receiver().dispatcher(store, PATIENT)
+        async with dispatcher.running():
+            for looks in (1, 2, 3):
+                await store.has_read(looks)
+                await site.store.read(outbox.next_due, ())
+                assert (store.reads, store.writes) == (looks, looks)
+                dispatcher.wake()

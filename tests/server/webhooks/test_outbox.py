@@ -145,6 +145,20 @@ def test_a_long_queue_is_passed_by_others(site: Site) -> None:
     assert [busy.id, long.id, busy.id] == [claimed.endpoint_id for claimed in second]
 
 
+def test_no_endpoint_crowds_out_another(site: Site, clock: ServerClock) -> None:
+    """Neither one that was there before, nor one of which nothing is due yet."""
+    first, second, later = (site.add_endpoint() for _ in range(3))
+    site.add(first)
+    (claimed,) = claim(site)
+    settle(site, claimed, FAILED)  # due again in a second
+    site.add_many([second, later])
+    busy = {first.id: 0, second.id: 3, later.id: 1}
+    (claimed,) = claim(site, limit=1, per_endpoint=4, busy=busy)
+    assert claimed.endpoint_id == later.id
+    (claimed,) = claim(site, limit=1, per_endpoint=4, busy=busy)
+    assert claimed.endpoint_id == second.id
+
+
 def test_who_is_not_asked_for_has_nothing_due(
     site: Site, endpoint: Endpoint, clock: ServerClock
 ) -> None:
@@ -239,7 +253,7 @@ def test_anything_can_be_sent_again(
     (claimed,) = claim(site)
     settle(site, claimed, FAILED)
     statement = (
-        "UPDATE webhook_deliveries SET status = ?, tries_left = 0, "
+        "UPDATE webhook_deliveries SET status = ?, tries_left = 0, delivered_at = 1, "
         "next_attempt_at = CASE WHEN ? = 'PENDING' THEN next_attempt_at END"
     )
     site.store.write_blocking(
