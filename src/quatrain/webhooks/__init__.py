@@ -1,5 +1,16 @@
 """Webhooks of Velocity OS, received: signatures, a handler, and ways to it from web frameworks.
 
+::
+
+    handler = WebhookHandler(os.environ["VOS_WEBHOOK_SECRET"])
+
+    @handler.on("tasks.created")
+    async def remember(payload):
+        ...
+
+    app = fastapi.FastAPI()
+    app.add_api_route("/webhooks", starlette_endpoint(handler), methods=["POST"])
+
 What is here needs no HTTP client and no extra. Source: contracts, Velocity OS, "Webhooks".
 """
 

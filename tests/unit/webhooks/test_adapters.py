@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import subprocess
@@ -44,6 +45,7 @@ class InThread(httpx.AsyncBaseTransport):
     """A WSGI app, called as the ASGI ones are."""
 
     def __init__(self, app: Any) -> None:
+        self.app = app
         self._transport = httpx.WSGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -282,6 +284,59 @@ async def test_fastapi_documents_an_endpoint(handler: WebhookHandler) -> None:
     app.add_api_route("/webhooks", starlette_endpoint(handler), methods=["POST"])
     (operation,) = app.openapi()["paths"]["/webhooks"].values()
     assert ({"200"}, False) == (set(operation["responses"]), "parameters" in operation)
+
+
+class Unreadable:
+    """What the client sends, which is never to be waited for."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise AssertionError("it was read")
+
+    readline = read
+
+
+@pytest.mark.parametrize("adapter", [in_flask, in_django])
+def test_wsgi_reads_nothing_that_is_announced_too_large(
+    adapter: Callable[..., InThread], handler: WebhookHandler
+) -> None:
+    """Not a byte of it."""
+    length = {"CONTENT_LENGTH": str(LIMIT + 1)}
+    assert "413" == status_of(adapter(handler).app, Unreadable(), **length)
+
+
+class Dripping(io.BytesIO):
+    """A body that comes in small pieces, its length unknown."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(7 if size is None or size < 0 else min(size, 7))
+
+
+@pytest.mark.parametrize(("length", "expected"), [(LIMIT, "200"), (LIMIT + 1, "413")])
+def test_wsgi_reads_a_body_in_pieces(handler: WebhookHandler, length: int, expected: str) -> None:
+    """All of one that fits, and no more than one byte too many."""
+    headers, body = request("x" * (length - 2)).values()
+    stream = Dripping(body if length == LIMIT else body + b"and more" * 100)
+    named = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    app = in_flask(handler).app
+    assert expected == status_of(app, stream, **named, **{"wsgi.input_terminated": True})
+    assert length == stream.tell()
+
+
+def status_of(app: Any, stream: Any, **environ: Any) -> str:
+    """What a WSGI app answers, called as a server does."""
+    usual = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/webhooks",
+        "SERVER_NAME": "test",
+        "SERVER_PORT": "80",
+        "wsgi.input": stream,
+        "wsgi.url_scheme": "http",
+    }
+    statuses: list[str] = []
+    answer = app(usual | environ, lambda status, headers: statuses.append(status))
+    b"".join(answer)
+    answer.close()
+    return statuses[0][:3]
 
 
 # -- ASGI by itself -------------------------------------------------------------------------------

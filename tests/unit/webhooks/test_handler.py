@@ -18,6 +18,7 @@ import httpx
 import pytest
 from tests._doubles import AsyncManualClock, ManualClock
 
+from quatrain._runtime import _sync
 from quatrain._secret import Secret
 from quatrain.errors import QuatrainError, WebhookError
 from quatrain.errors.velocity import (
@@ -199,6 +200,14 @@ async def test_the_default_limit_is_a_mebibyte(deliver: Deliver) -> None:
     assert 413 == (await deliver({}, bytes(2**20 + 1)))[1]
 
 
+async def test_a_released_view_is_a_mistake_of_the_program(deliver: Deliver) -> None:
+    """There are no bytes behind it any more."""
+    view = memoryview(b"{}")
+    view.release()
+    with pytest.raises(InputError, match="the raw bytes of the request"):
+        await deliver({}, view)
+
+
 @pytest.mark.parametrize("body", ["{}", None, {"action": "x"}, 1, [1], object()])
 async def test_a_parsed_body_is_a_mistake_of_the_program(deliver: Deliver, body: Any) -> None:
     """The signature is of the raw bytes: the error says so."""
@@ -250,7 +259,7 @@ def message(headers: dict[str, str]) -> email.message.Message:
         lambda headers: list(headers.items()),
         lambda headers: [(n.lower().encode(), v.encode()) for n, v in headers.items()],
         lambda headers: iter(headers.items()),
-        lambda headers: [*headers.items(), ("X-Other", "1"), ("X-Other", "2"), (None, 1), "xyz"],
+        lambda headers: [*headers.items(), ("X-Other", "1"), ("X-Other", "2"), (None, 1), (), "x"],
         httpx.Headers,
         message,
         OnlyGet,
@@ -393,6 +402,15 @@ async def test_a_function_may_fail_in_any_way(
         assert (FAILED, 500) == await deliver(*request())
 
 
+def test_a_mistake_within_a_function_is_its_failure(handler: WebhookHandler) -> None:
+    """An async callable given to another client's blocking half, say: that is not for ahandle."""
+
+    async def act() -> None: ...
+
+    handler.on("tasks.created")(lambda payload: _sync.call(act))
+    assert (FAILED, 500) == handler.handle(*request())
+
+
 async def test_the_log_repeats_no_line_breaks_of_others(
     handler: WebhookHandler, deliver: Deliver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -507,6 +525,25 @@ async def test_the_store_is_asked_for_nothing_when_nothing_runs(driver: str) -> 
     assert REFUSED == await through(handler, driver)({}, b"")
 
 
+async def test_the_store_does_not_block_the_loop() -> None:
+    """It may wait for a disk, or for another process."""
+    threads: list[int] = []
+
+    class Noted(MemorySeen):
+        def begin(self, delivery_id: str) -> Any:
+            threads.append(threading.get_ident())
+            return super().begin(delivery_id)
+
+        def finish(self, delivery_id: str, *, handled: bool) -> None:
+            threads.append(threading.get_ident())
+            super().finish(delivery_id, handled=handled)
+
+    handler = make(seen=Noted())
+    handler.on("*")(print)
+    assert (OK, 200) == await handler.ahandle(*request())
+    assert [False, False] == [thread == threading.get_ident() for thread in threads]
+
+
 # -- async ----------------------------------------------------------------------------------------
 
 
@@ -595,6 +632,9 @@ async def test_what_a_thread_has_done_is_done_although_it_was_cancelled() -> Non
     handler = make(seen=store)
     entered, leave = anyio.Event(), threading.Event()
     calls: list[Any] = []
+
+    @handler.on("*")
+    async def nothing(event: Any) -> None: ...
 
     @handler.on("tasks.created")
     def work(payload: Any) -> None:

@@ -191,6 +191,18 @@ def test_a_claim_of_this_process_does_not_run_out(
     assert "running" == store.begin("a")
 
 
+def test_a_claim_that_was_given_back_is_like_any_others(
+    open_file: Callable[..., SqliteSeen], now: Now
+) -> None:
+    """It failed here, was begun elsewhere, and that process died."""
+    here, elsewhere = open_file(), open_file()
+    here.begin("a")
+    here.finish("a", handled=False)
+    assert ["new", "running"] == [elsewhere.begin("a"), here.begin("a")]
+    now.time += 300
+    assert "new" == here.begin("a")
+
+
 def test_a_claim_that_was_taken_over_is_not_given_back(
     open_file: Callable[..., SqliteSeen], now: Now
 ) -> None:
@@ -308,12 +320,14 @@ print(len(ran))
 """
 
 FORKING = """
-import os, sys, threading
+import os, sys, threading, time
 from quatrain.webhooks import MemorySeen, SqliteSeen
 
-stores = [MemorySeen(), SqliteSeen(sys.argv[1])]
+ahead = 0
+stores = [MemorySeen(), SqliteSeen(sys.argv[1], now=lambda: time.time() + ahead)]
 for store in stores:
     store.begin("held")
+    store.begin("held long")
     store.finish("done", handled=True)
 stop, trouble = threading.Event(), []
 
@@ -336,9 +350,13 @@ for child in range(8):
     pid = os.fork()
     if not pid:
         memory, file = stores
+        shared = file._connection is not None
         answers = [memory.begin("done"), memory.begin("held"), file.begin("done"),
                    file.begin("held"), file.begin(f"child {child}"), file.begin(f"child {child}")]
-        os._exit(answers != ["handled", "new", "handled", "running", "new", "running"])
+        ahead = 301  # not its own claim: it runs out
+        answers.append(file.begin("held long") if not child else "new")
+        expected = ["handled", "new", "handled", "running", "new", "running", "new"]
+        os._exit(shared or answers != expected)
     codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 stop.set()
 for thread in threads:

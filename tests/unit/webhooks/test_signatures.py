@@ -136,6 +136,16 @@ def test_what_is_refused(header: str) -> None:
     assert not accepts(header)
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [f"+{NOW}", f"{NOW}.0", f"{NOW} ", "1_700_000_000", f"{NOW:016}", "", "nan", EASTERN],
+)
+def test_a_time_that_could_be_read_in_two_ways_is_refused(moment: str) -> None:
+    """Although it was signed just so."""
+    signed = hmac.new(SECRET.encode(), f"{moment}.".encode() + BODY, hashlib.sha256).hexdigest()
+    assert not accepts(f"t={moment},v1={signed}")
+
+
 @pytest.mark.parametrize("header", [None, b"t=1", HEADER.encode(), 1, 1.5, [HEADER], {}, object()])
 def test_a_header_of_a_wrong_type_is_refused(header: Any) -> None:
     """Absent as well."""
