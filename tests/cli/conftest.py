@@ -10,9 +10,14 @@ from quatrain.cli.root import quatrain
 from quatrain.server.local import LocalPlatform
 from quatrain.verity import VerityClient
 
+from ._support import Serving
+
 #: What the environment of whoever runs the tests must not decide.
 UNSET = dict.fromkeys(
-    ["QUATRAIN_DATABASE", "VERITY_BASE_URL", "VERITY_API_KEY", "VERITY_NAMESPACE", "FORCE_COLOR"]
+    [
+        *("QUATRAIN_DATABASE", "QUATRAIN_URL", "QUATRAIN_API_KEY", "VOS_WEBHOOK_SECRET"),
+        *("VERITY_BASE_URL", "VERITY_API_KEY", "VERITY_NAMESPACE", "FORCE_COLOR"),
+    ]
 )
 
 
@@ -39,6 +44,14 @@ def cli(tmp_path, monkeypatch):
 @pytest.fixture
 def database(tmp_path):
     return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def serving(database):
+    """A platform on the file *database*, served by a process of its own."""
+    serving = Serving(database)
+    yield serving
+    serving.kill()
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """``quatrain serve``: a real process, told to stop by real signals."""
 
+import json
 import os
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 
 import httpx
 import pytest
@@ -14,50 +14,49 @@ from quatrain.server.keys import KeyRing
 from quatrain.server.store import SqliteStore
 from quatrain.verity import VerityClient
 
-LONG = 60.0  # for what must happen, however slow the machine is
-QUATRAIN = [sys.executable, "-W", "error", "-m", "quatrain.cli"]
+from ._support import LONG, QUATRAIN, Serving
 
 
-class Serving:
-    """A served platform, and what it announced."""
-
-    def __init__(self, database):
-        self.process = subprocess.Popen(
-            [*QUATRAIN, "serve", "--port", "0", "--database", str(database)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.said = [self.process.stdout.readline() for _ in range(4)]
-
-    @property
-    def base_url(self):
-        return self.said[1].strip().removeprefix("export VERITY_BASE_URL=")
-
-    def stop(self, number):
-        self.process.send_signal(number)
-        rest, errors = self.process.communicate(timeout=LONG)
-        return self.process.returncode, rest, errors
-
-
-@pytest.fixture
-def serving(database):
-    serving = Serving(database)
-    yield serving
-    serving.process.kill()
-    serving.process.communicate(timeout=LONG)
+def made_key(line):
+    """The key that an announced line makes."""
+    command = shlex.split(line.partition("$(")[2].rstrip(")\n"))
+    return subprocess.run(
+        [*QUATRAIN, *command[1:]], capture_output=True, text=True, timeout=LONG, check=True
+    ).stdout.strip()
 
 
 def test_what_it_says_is_what_to_do(serving, database):
     """The announced URL, and a key made the announced way, lead to the ledger."""
-    command = shlex.split(serving.said[2].partition("$(")[2].rstrip(")\n"))
-    key = subprocess.run(
-        [*QUATRAIN, *command[1:]], capture_output=True, text=True, timeout=LONG, check=True
-    ).stdout.strip()
+    key = made_key(serving.said[2])
     with VerityClient(base_url=serving.base_url, api_key=key, namespace="shop") as client:
         assert 1 == client.protect("k", act=lambda: 1)
 
-    assert f"Serving {database} on {serving.base_url.removesuffix('/v1')}\n" == serving.said[0]
+    assert f"Serving {database} on {serving.url}\n" == serving.said[0]
+    assert "Ctrl-C stops it.\n" == serving.said[-1]
+
+
+def test_what_it_says_leads_to_velocity_os(serving):
+    """So do the announced origin and extension key to Velocity OS."""
+    origin = serving.said[3].strip().removeprefix("export VOS_BASE_URL=")
+    headers = {"authorization": f"Bearer {made_key(serving.said[4])}"}
+    answer = httpx.get(f"{origin}/api/v1/extensions/whoami", headers=headers)
+
+    assert ("Maya Okafor", "local") == (
+        answer.json()["data"]["user"]["name"],
+        answer.json()["data"]["extension"]["slug"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "size"), [([], 3), (["--seed", "demo"], 3), (["--seed", "none"], 0)]
+)
+def test_seed(cli, database, options, size):
+    """A new database gets a made-up business, unless nothing is wanted."""
+    serving = Serving(database, *options)
+    serving.stop(signal.SIGINT)
+    team = json.loads(cli("velocity", "team", "list", "--database", database, "--json").stdout)
+
+    assert size == len(team)
 
 
 @pytest.mark.parametrize(

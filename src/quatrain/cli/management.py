@@ -172,8 +172,10 @@ def management_options(command: Callable[..., Any]) -> Callable[..., Any]:
             if typed & {"url", "api_key"}:
                 raise click.UsageError("--database is a platform of its own: no --url, --api-key.")
             url = None
-        if url is not None and "tenant" in typed:
+        if url and "tenant" in typed:
             raise click.UsageError("--tenant goes with --database; elsewhere the key decides.")
+        if not url and "api_key" in typed:
+            raise click.UsageError("which platform? --api-key goes with --url, or QUATRAIN_URL.")
         platform = ManagementOptions(url or None, Secret(api_key or ""), database, tenant)
         return command(platform=platform, **options)
 
