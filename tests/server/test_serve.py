@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import socket
@@ -19,6 +20,7 @@ from quatrain.server import Settings
 from quatrain.server.keys import KeyRing
 from quatrain.server.serve import bind, run, url_of
 from quatrain.server.store import SqliteStore
+from quatrain.server.velocity import seeding
 
 _SERVE = """
 import sys
@@ -142,6 +144,19 @@ def test_an_unusable_database_is_a_config_error(tmp_path: Path) -> None:
     """Not a traceback out of a server that began to start."""
     with pytest.raises(ConfigError, match="can't be used"):
         run(Settings(database=tmp_path / "missing" / "q.db", port=0))
+
+
+def test_a_database_that_can_not_be_filled_is_a_config_error(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be full when a new one is to get its first data."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(seeding, "_decide", fail)
+    with pytest.raises(ConfigError, match=r"can't be used: .*no space left"):
+        run(Settings(database=database, port=0))
 
 
 def test_sockets_are_bound_so_that_small_answers_do_not_wait() -> None:

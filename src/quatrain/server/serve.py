@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,6 +13,7 @@ from quatrain.errors import ConfigError
 
 from .app import create_app
 from .settings import Settings
+from .velocity import seed_once
 
 KEEP_ALIVE: Final = 75
 """Seconds. Clients keep idle connections for less, so it is never the server that hangs up on a
@@ -30,6 +32,8 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) ->
     listener = bind(settings.host, settings.port)
     try:
         app.state.store.open()
+        # the lifespan would do it, too, but only log what goes wrong
+        asyncio.run(seed_once(app.state.store, settings.seed))
         server = Server(app, on_ready=on_ready, url=url_of(listener))
         server.run(sockets=[listener])
     finally:

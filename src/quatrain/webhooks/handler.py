@@ -24,7 +24,8 @@ from .signatures import MAX_SKEW_SECONDS, Body, SecretLike, as_bytes, signed_at,
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_BODY_BYTES: Final = 1_048_576
-DUPLICATE_WAIT: Final = 30.0
+DUPLICATE_WAIT: Final = 8.0
+"""Seconds; senders commonly wait ten for an answer."""
 EVERY_EVENT: Final = "*"
 
 

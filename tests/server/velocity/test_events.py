@@ -54,6 +54,21 @@ async def test_an_event_needs_its_scope(
     assert [(endpoint, event)] == [row[:2] for row in outbox(store)]
 
 
+async def test_a_sandbox_is_told_of_samples_only(
+    data: BusinessData, installs: Installs, store: SqliteStore, account: Account
+) -> None:
+    """Nothing real reaches an extension that is installed in sandbox mode alone."""
+    install, _ = installs.create(account.id, "sync", sandbox=True)
+    endpoint = add_endpoint(store, install.extension_id)
+    await data.create_task(account.id, REVIEW)
+    assert [] == outbox(store)
+    assert 1 == await data.trigger(account.id, "tasks.created")
+    assert [(endpoint, "tasks.created")] == [row[:2] for row in outbox(store)]
+    installs.create(account.id, "sync")
+    await data.create_task(account.id, REVIEW)
+    assert [endpoint] * 2 == [row[0] for row in outbox(store) if row[1] == "tasks.created"]
+
+
 async def test_an_event_goes_to_every_endpoint_that_wants_it_once(
     data: BusinessData, installs: Installs, store: SqliteStore, account: Account
 ) -> None:

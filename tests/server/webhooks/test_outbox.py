@@ -189,6 +189,24 @@ def test_what_was_delivered_is_done(site: Site, endpoint: Endpoint, clock: Serve
     assert next_due(site) is None
 
 
+def test_what_is_long_over_is_let_go_as_new_ones_come(
+    site: Site, endpoint: Endpoint, clock: ServerClock
+) -> None:
+    """Two with each; what waits stays, however long it does."""
+    delivered = [site.add(endpoint) for _ in range(3)]
+    for claimed in claim(site):
+        settle(site, claimed, TAKEN)
+    waiting = site.add(endpoint)
+    clock.advance(outbox.KEPT_MS)
+    kept = [site.add(endpoint)]
+    assert [*delivered, waiting, *kept] == [each.delivery_id for each in site.deliveries()]
+    clock.advance(1)
+    kept += [site.add(endpoint)]
+    assert [delivered[2], waiting, *kept] == [each.delivery_id for each in site.deliveries()]
+    kept += [site.add(endpoint), site.add(endpoint)]
+    assert [waiting, *kept] == [each.delivery_id for each in site.deliveries()]
+
+
 def test_what_failed_is_tried_again_and_in_the_end_given_up(
     site: Site, endpoint: Endpoint, clock: ServerClock
 ) -> None:

@@ -77,13 +77,25 @@ def extension_revoked(install_id: str) -> Payload:
 
 
 def to_account(
-    connection: sqlite3.Connection, now: int, account_id: int, event: EventType, payload: Payload
+    connection: sqlite3.Connection,
+    now: int,
+    account_id: int,
+    event: EventType,
+    payload: Payload,
+    *,
+    real: bool = True,
 ) -> int:
     """Tell every extension that an install of the account lets know; how many deliveries that is.
 
-    An extension that is installed twice has each of its endpoints told once.
+    An extension that is installed twice has each of its endpoints told once. Installs in sandbox
+    mode let nothing *real* be known.
     """
-    wanted = {"account_id": account_id, "event": event, "scope": EVENT_SCOPES[event]}
+    wanted = {
+        "account_id": account_id,
+        "event": event,
+        "scope": EVENT_SCOPES[event],
+        "sandbox": 0 if real else 1,
+    }
     endpoints = connection.execute(_SQL["endpoints_of_account"], wanted).fetchall()
     return _tell(connection, now, endpoints, event, payload)
 

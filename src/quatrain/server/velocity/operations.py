@@ -141,7 +141,9 @@ def set_tier(connection: sqlite3.Connection, now: int, params: Params) -> Accoun
 def trigger(connection: sqlite3.Connection, now: int, params: Params) -> int:
     """Tell of an event that did not happen. *params*: account_id, event, payload."""
     event: EventType = params["event"]
-    return events.to_account(connection, now, params["account_id"], event, params["payload"])
+    return events.to_account(
+        connection, now, params["account_id"], event, params["payload"], real=False
+    )
 
 
 def rehearse(

@@ -31,6 +31,8 @@ from .records import (
 Params: TypeAlias = dict[str, Any]
 
 _SQL: Final = queries.load("webhooks")
+KEPT_MS: Final = 30 * 86_400_000
+"""How long it is known what became of a delivery. Each new one lets go of a few that are older."""
 _COLUMNS: Final = ", ".join(field.name for field in attrs.fields(Delivery))
 
 
@@ -60,6 +62,7 @@ def add(
         "now": now,
     }
     connection.execute(_SQL["add"], values)
+    connection.execute(_SQL["forget_oldest"], {"before": now - KEPT_MS})
     return delivery_id
 
 

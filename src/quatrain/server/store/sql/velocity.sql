@@ -209,6 +209,7 @@ WHERE account_id = :account_id
     SELECT 1 FROM velocity_installs
     WHERE velocity_installs.extension_id = velocity_extensions.id
       AND revoked_at IS NULL
+      AND sandbox <= :sandbox
       AND ' ' || scopes || ' ' LIKE '% ' || :scope || ' %'
   )
 ORDER BY webhook_endpoints.id

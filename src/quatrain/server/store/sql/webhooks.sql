@@ -35,6 +35,12 @@ INSERT INTO webhook_deliveries (
   created_at
 ) VALUES (:delivery_id, :endpoint_id, :event_type, :payload, 'PENDING', 0, :tries, :now, :now)
 
+-- forget_oldest --
+-- The first rows are the oldest: nothing is searched for. What waits is never that old.
+DELETE FROM webhook_deliveries
+WHERE id IN (SELECT id FROM webhook_deliveries ORDER BY id LIMIT 2)
+  AND status <> 'PENDING' AND created_at < :before
+
 -- first_of_each_endpoint --
 -- One look into the index an endpoint, however much waits for it.
 SELECT endpoint_id, due FROM (
