@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from .._options import CallOptions
 from .._retry import RetryPolicy
@@ -14,6 +13,7 @@ from .._secret import Secret
 from .._version import __version__
 from ..errors.velocity import FAMILY, ConfigError
 from ..models.velocity import WhoAmI
+from .platform import AsyncPlatformClient
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +27,7 @@ USER_AGENT: Final = f"VelocityOS-Python-SDK/{__version__}"
 WebhookSecrets = str | Secret | Sequence[str | Secret]
 
 
-class AsyncVelocityOS:
+class AsyncVelocityOS(AsyncPlatformClient):
     """A founder's business data, through an install of your extension.
 
     ::
@@ -85,7 +85,7 @@ class AsyncVelocityOS:
         from .extension import AsyncExtensionAPI  # noqa: PLC0415
         from .transport import AsyncTransport  # noqa: PLC0415
 
-        transport = AsyncTransport(
+        self._transport = transport = AsyncTransport(
             base_url or os.environ.get("VOS_BASE_URL") or DEFAULT_BASE_URL,
             api_key,
             family=FAMILY,
@@ -161,32 +161,6 @@ class AsyncVelocityOS:
         ``AsyncClient`` does so with the Verity client that it holds.
         """
         self._api.effects = effects
-
-    # -- life ---------------------------------------------------------------------------------
-
-    async def aclose(self) -> None:
-        """Close the connections; a caller's ``http_client`` stays open. Twice is fine."""
-        await self._api.transport.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        api = getattr(self, "_api", None)  # a traceback with locals may show a half-made one
-        where = api.transport.origin.base_url if api is not None else "(not made)"
-        return f"<{type(self).__name__} {where}>"
-
-    def __del__(self) -> None:
-        if (api := getattr(self, "_api", None)) is not None:
-            api.transport.abandon(self)
 
 
 def _secrets(given: WebhookSecrets | None) -> tuple[Secret, ...]:

@@ -7,8 +7,7 @@ import inspect
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from .._lease import EffectContext
 from .._options import CallOptions, EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
@@ -30,6 +29,7 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import AsyncEffects, require_namespace
+from .platform import AsyncPlatformClient
 from .protect import Action, AsyncRun, Plan, check_payload, checked_on_lease
 from .workflows import AsyncWorkflowContext
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 Wire = Mapping[str, Any]
 
 
-class AsyncVerityClient:
+class AsyncVerityClient(AsyncPlatformClient):
     """Effects that happen exactly once, however often they are tried.
 
     ::
@@ -97,7 +97,7 @@ class AsyncVerityClient:
         from .ledger import AsyncLedger  # noqa: PLC0415
         from .transport import AsyncTransport  # noqa: PLC0415
 
-        transport = AsyncTransport(
+        self._transport = transport = AsyncTransport(
             base_url,
             api_key,
             family=FAMILY,
@@ -306,32 +306,6 @@ class AsyncVerityClient:
     ) -> ObserveResponse:
         """Leave a line about a run of ``observe`` in the audit trail."""
         return await self._ledger.report_observe(namespace, body, **options)
-
-    # -- life ---------------------------------------------------------------------------------
-
-    async def aclose(self) -> None:
-        """Close the connections; a caller's ``http_client`` stays open. Twice is fine."""
-        await self._ledger.transport.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        ledger = getattr(self, "_ledger", None)  # a traceback with locals may show a half-made one
-        where = ledger.transport.origin.base_url if ledger is not None else "(not made)"
-        return f"<{type(self).__name__} {where}>"
-
-    def __del__(self) -> None:
-        if (ledger := getattr(self, "_ledger", None)) is not None:
-            ledger.transport.abandon(self)
 
 
 class _Protector(Protocol):

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from .._options import CallOptions
 from .._retry import RetryPolicy
@@ -15,6 +14,7 @@ from .._secret import Secret
 from .._version import __version__
 from ..errors.velocity import FAMILY, ConfigError
 from ..models.velocity import WhoAmI
+from .platform import PlatformClient
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +28,7 @@ USER_AGENT: Final = f"VelocityOS-Python-SDK/{__version__}"
 WebhookSecrets = str | Secret | Sequence[str | Secret]
 
 
-class VelocityOS:
+class VelocityOS(PlatformClient):
     """A founder's business data, through an install of your extension.
 
     ::
@@ -86,7 +86,7 @@ class VelocityOS:
         from .extension import ExtensionAPI  # noqa: PLC0415
         from .transport import Transport  # noqa: PLC0415
 
-        transport = Transport(
+        self._transport = transport = Transport(
             base_url or os.environ.get("VOS_BASE_URL") or DEFAULT_BASE_URL,
             api_key,
             family=FAMILY,
@@ -162,32 +162,6 @@ class VelocityOS:
         ``Client`` does so with the Verity client that it holds.
         """
         self._api.effects = effects
-
-    # -- life ---------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Close the connections; a caller's ``http_client`` stays open. Twice is fine."""
-        self._api.transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        api = getattr(self, "_api", None)  # a traceback with locals may show a half-made one
-        where = api.transport.origin.base_url if api is not None else "(not made)"
-        return f"<{type(self).__name__} {where}>"
-
-    def __del__(self) -> None:
-        if (api := getattr(self, "_api", None)) is not None:
-            api.transport.abandon(self)
 
 
 def _secrets(given: WebhookSecrets | None) -> tuple[Secret, ...]:

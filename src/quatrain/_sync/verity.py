@@ -8,8 +8,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack
 
 from .._options import CallOptions, EffectOptions, OnConflict, OnLease, OnUnavailable, OnUncertain
 from .._retry import RetryPolicy
@@ -30,6 +29,7 @@ from ..models.verity import (
     ReportObserveBody,
 )
 from .effects import Effects, require_namespace
+from .platform import PlatformClient
 from .protect import Action, Plan, Run, check_payload, checked_on_lease
 from .workflows import WorkflowContext
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 Wire = Mapping[str, Any]
 
 
-class VerityClient:
+class VerityClient(PlatformClient):
     """Effects that happen exactly once, however often they are tried.
 
     ::
@@ -97,7 +97,7 @@ class VerityClient:
         from .ledger import Ledger  # noqa: PLC0415
         from .transport import Transport  # noqa: PLC0415
 
-        transport = Transport(
+        self._transport = transport = Transport(
             base_url,
             api_key,
             family=FAMILY,
@@ -286,32 +286,6 @@ class VerityClient:
     ) -> ObserveResponse:
         """Leave a line about a run of ``observe`` in the audit trail."""
         return self._ledger.report_observe(namespace, body, **options)
-
-    # -- life ---------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Close the connections; a caller's ``http_client`` stays open. Twice is fine."""
-        self._ledger.transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        ledger = getattr(self, "_ledger", None)  # a traceback with locals may show a half-made one
-        where = ledger.transport.origin.base_url if ledger is not None else "(not made)"
-        return f"<{type(self).__name__} {where}>"
-
-    def __del__(self) -> None:
-        if (ledger := getattr(self, "_ledger", None)) is not None:
-            ledger.transport.abandon(self)
 
 
 class _Protector(Protocol):

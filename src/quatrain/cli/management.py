@@ -15,20 +15,7 @@ from quatrain._retry import RetryPolicy
 from quatrain._runtime._sync import SYSTEM_CLOCK
 from quatrain._secret import Secret
 from quatrain._sync.transport import Call, Transport
-from quatrain.errors import (
-    APIError,
-    AuthenticationError,
-    ConfigError,
-    ConflictError,
-    InputError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
-    TransportError,
-    ValidationFailedError,
-)
-from quatrain.errors._family import Family
+from quatrain.errors._family import SHARED
 
 from .options import database_option, given
 from .text import printable
@@ -37,22 +24,6 @@ __all__ = ["Management", "ManagementOptions", "management_options"]
 
 PREFIX: Final = "/manage/v1"
 TIMEOUT: Final = 30.0
-
-_FAMILY: Final = Family(
-    config=ConfigError,
-    input=InputError,
-    transport=TransportError,
-    api=APIError,
-    server=ServerError,
-    kinds={
-        401: AuthenticationError,
-        403: PermissionDeniedError,
-        404: NotFoundError,
-        409: ConflictError,
-        422: ValidationFailedError,
-        429: RateLimitError,
-    },
-)
 
 
 class Management:
@@ -126,7 +97,7 @@ def _client(base_url: str, api_key: Secret, http_client: Any) -> Iterator[Manage
     transport = Transport(
         base_url,
         api_key,
-        family=_FAMILY,
+        family=SHARED,
         timeout=TIMEOUT,
         policy=RetryPolicy(),
         allow_insecure=False,

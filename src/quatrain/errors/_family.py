@@ -7,7 +7,19 @@ from typing import Any, Final
 
 import attrs
 
-from ._base import APIError, ConfigError, InputError, TransportError
+from ._base import (
+    APIError,
+    AuthenticationError,
+    ConfigError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    ValidationFailedError,
+)
 
 SNIPPET: Final = 500
 """Characters kept of an error body that is not JSON."""
@@ -73,3 +85,21 @@ def _describe(body: Any) -> dict[str, Any]:
         "code": code if isinstance(code, str) else None,
         "detail": detail,
     }
+
+
+SHARED: Final = Family(
+    config=ConfigError,
+    input=InputError,
+    transport=TransportError,
+    api=APIError,
+    server=ServerError,
+    kinds={
+        401: AuthenticationError,
+        403: PermissionDeniedError,
+        404: NotFoundError,
+        409: ConflictError,
+        422: ValidationFailedError,
+        429: RateLimitError,
+    },
+)
+"""The shared kinds themselves, for what is no vendor's platform."""
