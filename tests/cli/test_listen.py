@@ -321,6 +321,16 @@ async def test_answers_that_can_not_be_handed_back(receive, answer, reason):
     assert shown.problem.startswith(f"{server.url} {reason}")
 
 
+async def test_no_answer_in_time(receive, monkeypatch):
+    """A receiver that never answers is given up, with 502."""
+    monkeypatch.setattr("quatrain.cli.receiver.TIMEOUT", 0.1)
+    with Server(lambda exchange: None) as server:
+        result, (shown,) = await receive(*delivery(SECRET, "x", PAYLOAD), forward_to=server.url)
+
+    assert 502 == result.status_code
+    assert shown.problem.startswith(f"{server.url} gave no answer")
+
+
 @pytest.mark.parametrize("status", [204, 301, 304, 500])
 async def test_answers_are_handed_back(receive, status):
     """Redirects are not followed; an answer without a body stays one."""

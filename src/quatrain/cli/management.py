@@ -23,7 +23,10 @@ from .text import printable
 __all__ = ["Management", "ManagementOptions", "management_options"]
 
 PREFIX: Final = "/manage/v1"
+NAME: Final = "manage"
+"""What its requests are called in spans."""
 TIMEOUT: Final = 30.0
+"""Seconds for each step of a request."""
 
 
 class Management:
@@ -40,20 +43,14 @@ class Management:
         """Read; what of the *query* is None is left out."""
         asked = {name: str(value) for name, value in query.items() if value is not None}
         # reading twice does nothing twice
-        return self._send(
-            Call(name=_name(path), method="GET", path=path, query=asked, repeatable=True)
-        )
+        return self._send(Call(name=NAME, method="GET", path=path, query=asked, repeatable=True))
 
     def post(self, *path: str, **body: Any) -> dict[str, Any]:
         """Change something; an optional field of the *body* may be None."""
-        return self._send(Call(name=_name(path), method="POST", path=path, body=body))
+        return self._send(Call(name=NAME, method="POST", path=path, body=body))
 
     def _send(self, call: Call) -> dict[str, Any]:
         return self._transport.send(call, dict[str, Any])
-
-
-def _name(path: tuple[str, ...]) -> str:
-    return f"manage.{path[0]}.{path[1]}" if len(path) > 1 else f"manage.{path[0]}"
 
 
 @attrs.frozen
