@@ -97,11 +97,13 @@ class EmbeddedPlatform:
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment variables that lead quatrain, and the vendors' own SDKs, here.
+        """Environment variables that lead quatrain, its commands and the vendors' own SDKs here.
 
         They hold ``api_key``, ``velocity_key`` and ``webhook_secret`` in plain text.
         """
         return {
+            "QUATRAIN_URL": self.url,
+            "QUATRAIN_API_KEY": self.api_key.reveal(),
             "VERITY_BASE_URL": f"{self.url}/v1",
             "VERITY_API_KEY": self.api_key.reveal(),
             "VOS_BASE_URL": self.url,

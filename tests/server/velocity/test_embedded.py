@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import queue
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
-from quatrain.errors import ConfigError
+from quatrain import AsyncClient, Client
+from quatrain.errors import ConfigError, InputError
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.server.local import LocalPlatform
+from quatrain.velocity import VelocityOS, WebhookHandler, WebhookSignatureError
 
 PATH = "/api/v1/extensions/whoami"
 
@@ -81,3 +87,113 @@ def test_there_is_one_seed(platform: Any, database: Path) -> None:
     """Told at once."""
     with pytest.raises(ConfigError, match="seed"):
         platform(database, seed="other")
+
+
+# -- webhooks -------------------------------------------------------------------------------------
+
+
+class Inbox(BaseHTTPRequestHandler):
+    """Takes every request for the test to look at."""
+
+    requests: ClassVar[queue.Queue[tuple[Any, bytes]]] = queue.Queue()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(204)
+        self.end_headers()
+        self.requests.put((self.headers, body))
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def inbox() -> Iterator[str]:
+    """Where it is; what it gets is on ``Inbox.requests``."""
+    Inbox.requests = queue.Queue()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Inbox)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/hook"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_webhooks_are_signed_with_the_secret_of_the_environment(database: Path, inbox: str) -> None:
+    """So whoever is started with it can verify them, and nobody else."""
+    with EmbeddedPlatform(database) as platform:
+        secret = platform.add_webhook(inbox, events=["team.added"])
+        assert secret == platform.webhook_secret
+        assert secret.reveal() == platform.env["VOS_WEBHOOK_SECRET"]
+        assert secret.reveal() not in repr(platform) + repr(vars(platform))
+        with VelocityOS(platform.velocity_key, base_url=platform.url) as vos:
+            vos.tasks.create("Not asked for", "L12")
+            vos.team.add("Ada")
+        headers, body = Inbox.requests.get(timeout=30)
+    event = WebhookHandler(secret).parse(headers, body)
+    assert ("team.added", "Ada") == (event.event_type, event.payload["name"])
+    with pytest.raises(WebhookSignatureError):
+        WebhookHandler("whsec_another").parse(headers, body)
+
+
+@pytest.mark.parametrize(("tenant", "seed"), [("local", None), ("acme", "demo")])
+def test_an_account_without_an_extension_gets_one(
+    database: Path, inbox: str, tenant: str, seed: Any
+) -> None:
+    """That of the key that is lent."""
+    with LocalPlatform(database, tenant=tenant, seed=seed) as platform:
+        platform.add_webhook(inbox)
+        http_client = platform.http_client()
+        with VelocityOS(
+            platform.velocity_key, base_url=platform.velocity_url, http_client=http_client
+        ) as vos:
+            vos.team.add("Ada")
+        assert "team.added" == Inbox.requests.get(timeout=30)[0]["X-VOS-Event-Type"]
+
+
+@pytest.mark.parametrize(
+    ("url", "events", "reason"),
+    [
+        ("ftp://127.0.0.1/", None, "http"),
+        ("http://user:pass@127.0.0.1/", None, "credentials"),
+        ("http://127.0.0.1/", ["team.lost"], "team.added"),
+        ("http://127.0.0.1/", [], "events"),
+    ],
+)
+def test_what_can_not_be_an_endpoint_is_refused(
+    database: Path, url: str, events: Any, reason: str
+) -> None:
+    """With the reason."""
+    with EmbeddedPlatform(database) as platform, pytest.raises(InputError, match=reason):
+        platform.add_webhook(url, events=events)
+
+
+def test_the_environment_leads_the_commands_there_too(database: Path) -> None:
+    """The platform's own API, which the key may use."""
+    with EmbeddedPlatform(database) as platform:
+        env = platform.env
+        headers = {"authorization": f"Bearer {env['QUATRAIN_API_KEY']}"}
+        url = f"{env['QUATRAIN_URL']}/manage/v1/velocity/account"
+        assert "academy" == httpx.get(url, headers=headers).json()["tier"]
+
+
+# -- the umbrella's own platform ------------------------------------------------------------------
+
+
+def test_client_local_has_the_business_data(database: Path) -> None:
+    """On one file with the ledger, for writes that are effects."""
+    for _ in range(2):
+        with Client.local(database) as q:
+            assert "Maya Okafor" == q.velocity.whoami().user.name
+            q.velocity.team.add("Ada", effect_key="member:ada")
+            assert 1 == [member.name for member in q.velocity.team.list()].count("Ada")
+
+
+async def test_async_client_local_has_the_business_data(database: Path) -> None:
+    """The same, awaited."""
+    for _ in range(2):
+        async with AsyncClient.local(database) as q:
+            await q.velocity.tasks.create("Once", "L12", effect_key="task:1")
+            backlog = await q.velocity.tasks.list()
+            assert 1 == [task.action for task in backlog.open].count("Once")
