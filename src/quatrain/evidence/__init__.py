@@ -1,0 +1,1 @@
+"""Evidence that can be checked by whoever has it, without asking anybody."""
