@@ -91,6 +91,6 @@ def wheel(session: nox.Session) -> None:
     (built,) = out.glob("*.whl")
     session.install(f"quatrain[server] @ {built.as_uri()}")
     session.chdir(out)
-    session.run("python", "-c", "import quatrain, quatrain.verity, quatrain.server, quatrain.cli")
+    session.run("python", "-c", "import quatrain, quatrain.velocity, quatrain.verity, quatrain.webhooks, quatrain.server")
     session.run("quatrain", "demo")
     built.unlink()
