@@ -96,8 +96,12 @@ class WebhookHandler:
 
         Functions run in the order of their registration. One for ``"*"`` runs on every event,
         before the others, and gets ``{"event_type", "delivery_id", "payload"}``. The function is
-        returned unchanged. Raises InputError for what can't be called, or
-        would not run when it is.
+        returned unchanged.
+
+        The platform's events are the keys of ``quatrain.velocity.EVENT_SCOPES``. Any other name is
+        taken as well, for events to come: one that is misspelt is never called.
+
+        Raises InputError for what can't be called, or would not run when it is.
         """
         if not isinstance(event, str) or not event:
             raise InputError('on() takes the name of an event: @handler.on("tasks.created")')
