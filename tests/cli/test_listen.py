@@ -154,6 +154,26 @@ def test_register(serving, listen, cli, database):
     assert (0, "Stopped.\n") == (status, errors)
 
 
+def test_register_says_what_it_gets(listen, cli, database):
+    """Whose events."""
+    cli("velocity", "install", "crm", "--database", database)
+    listening = listen("--register", "--extension", "crm", secret=None)
+
+    assert listening.announced.endswith("/webhooks. Ctrl-C stops it. It gets every event of crm.\n")
+
+
+def test_who_verifies_behind_it_is_told_the_secret(listen):
+    """The one that was made up, and only where deliveries are handed on: else nobody needs it."""
+    options = ["--register", "--forward-to", "http://127.0.0.1:9"]
+    made_up, given = listen(*options, secret=None), listen(*options)
+    line = made_up.process.stderr.readline()
+    secret = line.strip().removeprefix("The secret, this once: export VOS_WEBHOOK_SECRET=")
+    answer = post(made_up.url, *delivery(secret, "tasks.created", PAYLOAD))
+
+    assert 502 == answer.status_code  # verified, and nobody is there to take it
+    assert "Stopped.\n" == given.stop(signal.SIGINT)[2]
+
+
 def test_a_terminated_listener_removes_itself(listen, cli, database):
     """SIGTERM as well as Ctrl-C."""
     listening = listen("--register", secret=None)

@@ -281,7 +281,7 @@ def test_hostile_text_is_shown_and_not_obeyed(run, database):
         (["add", URL, "--secret", "short"], 1, "422 validation_failed: body.secret: must have at "),
         (["add", URL, "--extension", "x"], 1, "422 validation_failed: body.extension: there is no"),
         (["remove", "whe_9"], 1, "404 endpoint_not_found: there is no such endpoint"),
-        (["trigger", "odd"], 2, "Invalid value for '{module.updated|"),
+        (["trigger", "odd"], 2, "Invalid value for 'EVENT': 'odd' is not one "),
         (["trigger", "team.added", "--payload", "[]"], 1, "422 validation_failed: body.payload: "),
         (["trigger", "team.added", "--payload", "{"], 2, "Invalid value for '--payload': it is no"),
         (["deliveries", "--status", "odd"], 2, "Invalid value for '--status': 'odd' is not one "),
