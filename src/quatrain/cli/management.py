@@ -82,7 +82,7 @@ class Management:
 
 
 def _name(path: tuple[str, ...]) -> str:
-    return f"manage.{path[0]}.{path[1]}" if len(path) > 1 else f"manage.{path[0]}"
+    return ".".join(("manage", *path[:2]))
 
 
 @attrs.frozen
@@ -145,7 +145,7 @@ _OPTIONS: Final = (
         "--url",
         envvar="QUATRAIN_URL",
         show_envvar=True,
-        help="Instead: a platform that is served, http://127.0.0.1:8787",
+        help="Instead: a platform that is served, without a path: http://127.0.0.1:8787",
     ),
     click.option(
         "--api-key",
