@@ -154,6 +154,26 @@ def test_register(serving, listen, cli, database):
     assert (0, "Stopped.\n") == (status, errors)
 
 
+def test_several_secrets(listen):
+    """While one replaces another: any verifies, and the first is the one that will sign."""
+    new, old = "whsec_new-0123456789", "whsec_old-0123456789"
+    listening = listen("--register", "--json", secret=f"{new}, {old}")
+    answers = [
+        post(listening.url, *delivery(secret, "tasks.created", PAYLOAD)).status_code
+        for secret in (new, old, f"{new}, {old}")
+    ]
+
+    assert [200, 200, 401] == answers
+
+
+def test_the_first_of_several_secrets_signs(serving, listen, cli, database):
+    """As the client reads them, so that both sides of --forward-to agree."""
+    listening = listen("--register", "--json", secret="whsec_new-0123456789,short")
+    cli("webhooks", "trigger", "team.added", "--database", database)
+
+    assert json.loads(listening.line())["verified"]
+
+
 def test_register_says_what_it_gets(listen, cli, database):
     """Whose events."""
     cli("velocity", "install", "crm", "--database", database)

@@ -150,7 +150,10 @@ def test_trigger(run):
 
     assert [
         "team.added goes to 1 endpoint.\n",
-        "Nobody gets that event: `quatrain webhooks add URL` says where it should go.\n",
+        (
+            "Nobody gets that event: `quatrain webhooks add URL` says where it should go, if the"
+            " extension's scopes have read:tasks.\n"
+        ),
         "team.added goes to 2 endpoints.\n",
     ] == said
 

@@ -62,8 +62,8 @@ def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     "--secret",
     envvar="VOS_WEBHOOK_SECRET",
     show_envvar=True,
-    help="What signs the deliveries; with --register one is made up by default. Prefer the"
-    " environment: others can see command lines.",
+    help="What signs the deliveries, several by commas; with --register one is made up by default."
+    " Prefer the environment: others can see command lines.",
 )
 @click.option(
     "--register",
@@ -90,36 +90,44 @@ def listen(
     """
     if extension is not None and not register:
         raise click.UsageError("--extension goes with --register.")
-    if not secret and not register:
+    known = _known(secret)
+    if not known and not register:
         raise click.UsageError("which secret? Set VOS_WEBHOOK_SECRET, or give --register.")
     from quatrain.server.serve import bind, url_of  # noqa: PLC0415  the web framework is slow
 
     listener = bind(HOST, port)
     try:
         if not register:
-            _receive(listener, Secret(secret or ""), forward_to, "", as_json=as_json)
+            _receive(listener, known, forward_to, "", as_json=as_json)
             return
         # bound before it is told of, so that nothing is sent in vain
         url = f"{url_of(listener)}{PATH}"
-        with _registered(platform, url, extension, secret) as made:
+        with _registered(platform, url, extension, known[0] if known else None) as made:
             told = f" It gets {coverage(made)}."
-            if forward_to and not secret:  # or nobody there could verify
+            if forward_to and not known:  # or nobody there could verify
                 told += f"\nThe secret, this once: export VOS_WEBHOOK_SECRET={made['secret']}"
-            _receive(listener, Secret(made["secret"]), forward_to, told, as_json=as_json)
+            known = known or [Secret(made["secret"])]
+            _receive(listener, known, forward_to, told, as_json=as_json)
     except KeyboardInterrupt:  # the way to stop it: no failure
         note("Stopped.")
     finally:
         listener.close()
 
 
+def _known(secret: str | None) -> list[Secret]:
+    """The secrets that are given, as the clients read them: by commas, the newest first."""
+    return [Secret(part.strip()) for part in (secret or "").split(",") if part.strip()]
+
+
 @contextmanager
 def _registered(
-    platform: ManagementOptions, url: str, extension: str | None, secret: str | None
+    platform: ManagementOptions, url: str, extension: str | None, secret: Secret | None
 ) -> Iterator[dict[str, Any]]:
     """Send the events to *url* meanwhile; the endpoint, with the secret that signs them."""
     with _ended_by_sigterm():
         with waiting("Asking the platform"), platform.open(create=True) as client:
-            made = client.post("webhooks", url=url, extension=extension, secret=secret or None)
+            signing = None if secret is None else secret.reveal()
+            made = client.post("webhooks", url=url, extension=extension, secret=signing)
         try:
             yield made
         finally:
@@ -146,7 +154,12 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _receive(
-    listener: socket.socket, secret: Secret, forward_to: str | None, told: str, *, as_json: bool
+    listener: socket.socket,
+    known: list[Secret],
+    forward_to: str | None,
+    told: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Serve until a signal ends it; *told* is said once it does.
 
@@ -169,7 +182,7 @@ def _receive(
     def announce(url: str) -> None:
         note(f"Listening on {url}{PATH}. Ctrl-C stops it.{told}")
 
-    app = make_app(WebhookHandler(secret), show, forward_to=forward_to)
+    app = make_app(WebhookHandler(known), show, forward_to=forward_to)
     server = Server(app, url=url_of(listener), on_ready=announce)
     server.run(sockets=[listener])
     if failures:

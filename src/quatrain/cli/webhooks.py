@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 import click
 
 from quatrain.errors import ConflictError, NotFoundError
-from quatrain.models.velocity import EventType
+from quatrain.models.velocity import EVENT_SCOPES, EventType
 
 from .listen import EXTENSION_HELP, listen
 from .management import Management, ManagementOptions, management_options
@@ -188,7 +188,7 @@ def _resent(client: Management, delivery_id: str) -> str | None:
     help="What it tells, an object; a sample of that event by default.",
 )
 @management_options
-def trigger(platform: ManagementOptions, event: str, payload: Any) -> None:
+def trigger(platform: ManagementOptions, event: EventType, payload: Any) -> None:
     """Send an EVENT that did not happen.
 
     To whoever would get a real one: module.updated, tasks.created, tasks.updated, team.added,
@@ -197,7 +197,11 @@ def trigger(platform: ManagementOptions, event: str, payload: Any) -> None:
     with waiting("Asking the platform"), platform.open() as client:
         count = client.post("webhooks", "trigger", event=event, payload=payload)["deliveries"]
     if not count:
-        note("Nobody gets that event: `quatrain webhooks add URL` says where it should go.")
+        scope = EVENT_SCOPES[event]
+        note(
+            "Nobody gets that event: `quatrain webhooks add URL` says where it should go, if the"
+            f" extension's scopes have {scope}."
+        )
     else:
         note(f"{event} goes to {count:,} {'endpoint' if count == 1 else 'endpoints'}.")
 

@@ -48,7 +48,8 @@ class WebhookHandler:
     remembers deliveries: by default this process does, in memory; give a ``SqliteSeen`` when there
     are several processes, or when a restart must not run a delivery again.
 
-    *secret* may be a sequence, while one secret replaces another. A signature may be
+    *secret* may be a sequence, while one secret replaces another; ``VelocityOS.webhook_handler``
+    reads one from ``VOS_WEBHOOK_SECRET``, split at commas. A signature may be
     *max_skew_seconds* old, or early. Bodies above *max_body_bytes* are refused unread. The three
     clocks are for tests: *now* gives Unix seconds.
 
