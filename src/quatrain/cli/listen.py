@@ -68,7 +68,8 @@ def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 @click.option(
     "--register",
     is_flag=True,
-    help="Have the platform send its events here, for as long as it runs.",
+    help="Have the platform send its events here, for as long as this runs. `quatrain serve` has to"
+    " run on the same database, or nobody sends.",
 )
 @click.option("--extension", metavar="SLUG", help=f"With --register. {EXTENSION_HELP}")
 @json_option
