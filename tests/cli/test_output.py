@@ -57,7 +57,7 @@ def test_a_table_that_does_not_fit(terminal, rows):
 
 def test_an_empty_table(terminal):
     """Its head is shown: there is nothing, rather than nothing was said."""
-    assert any("id" in line for line in terminal(20, table("id", "last answer")))
+    assert any("id" in line for line in terminal(19, table("id", "last answer")))
 
 
 def test_a_card_on_a_narrow_terminal():
