@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from quatrain.cli.receiver import MAX_BODY, make_app
-from quatrain.webhooks import WebhookHandler, delivery, sign
+from quatrain.webhooks import WebhookHandler, delivery, sign, verify_signature
 from tests.mixed._server import Server
 
 from ._support import LONG, Listening
@@ -182,16 +182,22 @@ def test_register_says_what_it_gets(listen, cli, database):
     assert listening.announced.endswith("/webhooks. Ctrl-C stops it. It gets every event of crm.\n")
 
 
-def test_who_verifies_behind_it_is_told_the_secret(listen):
+def test_who_verifies_behind_it_is_told_the_secret(serving, listen, cli, database):
     """The one that was made up, and only where deliveries are handed on: else nobody needs it."""
-    options = ["--register", "--forward-to", "http://127.0.0.1:9"]
-    made_up, given = listen(*options, secret=None), listen(*options)
-    line = made_up.process.stderr.readline()
-    secret = line.strip().removeprefix("The secret, this once: export VOS_WEBHOOK_SECRET=")
-    answer = post(made_up.url, *delivery(secret, "tasks.created", PAYLOAD))
+    with Server(lambda exchange: exchange.answer({})) as server:
+        options = ["--register", "--json", "--forward-to", server.url]
+        said = []
+        for secret in (None, SECRET):
+            listening = listen(*options, secret=secret)
+            cli("webhooks", "trigger", "team.added", "--database", database)
+            listening.line()
+            listening.process.send_signal(signal.SIGINT)
+            said.append(listening.process.stderr.readline())
+    got = server.exchanges[0]
+    told = said[0].strip().removeprefix("The secret, this once: export VOS_WEBHOOK_SECRET=")
 
-    assert 502 == answer.status_code  # verified, and nobody is there to take it
-    assert "Stopped.\n" == given.stop(signal.SIGINT)[2]
+    assert verify_signature(told, got.headers["x-vos-signature"], got.body)
+    assert "Stopped.\n" == said[1]
 
 
 def test_a_terminated_listener_removes_itself(listen, cli, database):
