@@ -34,14 +34,29 @@ class AsyncVelocityOS(AsyncPlatformClient):
 
         async with AsyncVelocityOS() as vos:
             me = await vos.whoami()
-            for task in (await vos.tasks.list()).open:
+            backlog = await vos.tasks.list()
+            for task in backlog.open:
                 print(task.action, task.deadline)
+            await vos.tasks.create(f"Call {me.user.name}", "L12", timeframe="this_week")
+
+    - ``profile.get``, ``modules.list``, ``modules.get``, ``offers.list``, ``team.list``,
+      ``partnerships.list``, ``tasks.list`` and ``academy.programs`` read. They take ``timeout`` and
+      ``max_retries`` for the one call.
+    - ``tasks.create`` and ``team.add`` write. They take an ``idempotency_key`` as well, and, when
+      the client is an ``AsyncClient``'s, an ``effect_key``: what is written again with the same one
+      is not done again.
+
+    They raise AuthenticationError, ScopeMissingError, NotFoundError, ValidationFailedError,
+    RateLimitError, ServerError and TransportError, all of them VelocityOSError, and InputError for
+    what is refused before any request.
 
     Settings that are not given come from ``VOS_EXT_KEY``, ``VOS_WEBHOOK_SECRET`` (several: by
     commas) and ``VOS_BASE_URL``. Construction does no I/O; one client serves any number of event
     loops.
 
     - ``api_key``: the install's key, ``vos_ext_…``.
+    - ``base_url``: the platform's origin, without a path; the hosted one unless set. With
+      ``quatrain serve`` it is ``http://127.0.0.1:8787``.
     - ``webhook_secret``: ``whsec_…``, or several of them while they are rotated; for
       ``webhook_handler`` only.
     - ``timeout``: seconds for each step of a request.

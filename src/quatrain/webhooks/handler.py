@@ -48,7 +48,8 @@ class WebhookHandler:
     remembers deliveries: by default this process does, in memory; give a ``SqliteSeen`` when there
     are several processes, or when a restart must not run a delivery again.
 
-    *secret* may be a sequence, while one secret replaces another. A signature may be
+    *secret* may be a sequence, while one secret replaces another; ``VelocityOS.webhook_handler``
+    reads one from ``VOS_WEBHOOK_SECRET``, split at commas. A signature may be
     *max_skew_seconds* old, or early. Bodies above *max_body_bytes* are refused unread. The three
     clocks are for tests: *now* gives Unix seconds.
 
@@ -96,8 +97,12 @@ class WebhookHandler:
 
         Functions run in the order of their registration. One for ``"*"`` runs on every event,
         before the others, and gets ``{"event_type", "delivery_id", "payload"}``. The function is
-        returned unchanged. Raises InputError for what can't be called, or
-        would not run when it is.
+        returned unchanged.
+
+        The platform's events are the keys of ``quatrain.velocity.EVENT_SCOPES``. Any other name is
+        taken as well, for events to come: one that is misspelt is never called.
+
+        Raises InputError for what can't be called, or would not run when it is.
         """
         if not isinstance(event, str) or not event:
             raise InputError('on() takes the name of an event: @handler.on("tasks.created")')
