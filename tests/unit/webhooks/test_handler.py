@@ -14,8 +14,10 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import httpx
 import pytest
+import trio.testing
 from tests._doubles import AsyncManualClock, ManualClock
 
 from quatrain._runtime import _sync
@@ -713,15 +715,58 @@ def test_a_delivery_that_is_thrown_away_may_run_again() -> None:
     async def work(payload: Any) -> None:
         await Forever()
 
-    event = handler.parse(*request())
-    steps = flow.dispatch(
-        event, handler._runs(event), seen=store, now=AsyncManualClock().now, patience=1.0
-    )
+    steps = handler._steps(*request(), AsyncManualClock().now, plain=False)
     next(steps)()  # past the store, which would need a loop for its thread
     coroutine = flow.adrive(steps, AsyncManualClock())
     coroutine.send(None)
     coroutine.close()
     assert [False] == store.told
+
+
+@pytest.mark.parametrize("driver", ["handle", "ahandle"])
+async def test_a_function_that_ends_like_a_generator_may_run_again(driver: str) -> None:
+    """What it raises closes generators, and the one that has a claim to give back is one."""
+    handler, calls = make(), []
+
+    @handler.on("tasks.created")
+    def work(payload: Any) -> None:
+        calls.append(payload)
+        if len(calls) == 1:
+            raise GeneratorExit
+
+    deliver = through(handler, driver)
+    with pytest.raises(GeneratorExit):
+        await deliver(*request())
+    assert (OK, 200) == await deliver(*request())
+    assert [PAYLOAD, PAYLOAD] == calls
+
+
+def test_a_claim_is_given_back_without_a_thread() -> None:
+    """All are busy with functions that end later than a cancelled caller may wait."""
+    handler, leave = make(), threading.Event()
+
+    async def main() -> str:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        working = anyio.Event()
+
+        @handler.on("tasks.created")
+        async def work(payload: Any) -> None:
+            working.set()
+            await anyio.sleep_forever()
+
+        async with anyio.create_task_group() as busy:
+            async with anyio.create_task_group() as cancelled:
+                cancelled.start_soon(handler.ahandle, *request())
+                await working.wait()
+                busy.start_soon(anyio.to_thread.run_sync, leave.wait)
+                await anyio.wait_all_tasks_blocked()
+                cancelled.cancel_scope.cancel()
+            state = handler._seen.begin("d1")
+            leave.set()
+        return state
+
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    assert "new" == anyio.run(main, backend="trio", backend_options={"clock": clock})
 
 
 # -- at once --------------------------------------------------------------------------------------
