@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -292,6 +293,24 @@ def test_trouble_with_the_file_is_passing(open_file: Callable[..., SqliteSeen]) 
         connection.execute("DROP TABLE seen_deliveries")  # made anew by the new connection
         connection.execute("ALTER TABLE away RENAME TO seen_deliveries")
     assert ["running", "new"] == [store.begin("a"), store.begin("b")]
+
+
+@pytest.mark.parametrize(("handled", "expected"), [(True, "handled"), (False, "new")])
+def test_what_could_not_be_recorded_is_recorded_later(
+    open_file: Callable[..., SqliteSeen], handled: bool, expected: str
+) -> None:
+    """The process that knows what became of a delivery does not take it for running for ever."""
+    store = open_file()
+    store.begin("a")
+    with store._transaction() as connection:
+        connection.execute("ALTER TABLE seen_deliveries RENAME TO away")
+    with pytest.raises(VelocityOSError, match="can't be used now"):
+        store.finish("a", handled=handled)
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("ALTER TABLE away RENAME TO seen_deliveries")
+    connection.close()
+    store.begin("b")
+    assert expected == open_file().begin("a")
 
 
 @pytest.mark.parametrize("settings", [{"keep_days": 0}, {"claim_seconds": float("nan")}])
