@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from .._runtime._forks import watch
 from ..errors.velocity import ConfigError, InputError, VelocityOSError
-from . import forks
 from .seen import State, short
 
 _BUSY_TIMEOUT: Final = 5.0
@@ -81,7 +81,7 @@ class SqliteSeen:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._closed = False
-        forks.watch(self)
+        watch(self)
 
     def __repr__(self) -> str:
         return f"SqliteSeen({os.fspath(self.path)!r})"
@@ -225,7 +225,7 @@ class SqliteSeen:
         self._lock.acquire()
         self._drop()
 
-    def after_fork(self) -> None:
+    def after_fork_in_parent(self) -> None:
         """Open it again on next use."""
         self._lock.release()
 

@@ -384,6 +384,30 @@ print(codes, trouble, [store.begin("held") for store in stores], stores[1].begin
 stores[1].close()
 """
 
+FORKING_AT_ONCE = """
+import faulthandler, os, sys, threading
+from quatrain.webhooks import MemorySeen
+
+faulthandler.dump_traceback_later(60, exit=True)  # if they block each other
+sys.setswitchinterval(1e-6)
+stores = [MemorySeen() for _ in range(20)]
+
+def fork():
+    for _ in range(50):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+codes = []
+threads = [threading.Thread(target=fork) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(codes), any(codes), {store.begin("a") for store in stores})
+"""
+
 
 def start(script: str, path: Path) -> subprocess.Popen[str]:
     # threads and fork together are what is being tested here
@@ -417,3 +441,10 @@ def test_a_fork_shares_nothing_but_the_file(path: Path) -> None:
     with start(FORKING, path) as process:
         printed = process.communicate()
     assert (f"{[0] * 8} [] ['running', 'running'] running\n", "") == printed
+
+
+def test_threads_that_fork_at_once_do_not_block_each_other(path: Path) -> None:
+    """Each fork has the stores to itself."""
+    with start(FORKING_AT_ONCE, path) as process:
+        printed = process.communicate()
+    assert ("200 False {'new'}\n", "") == printed
