@@ -920,7 +920,8 @@ def test_what_can_not_be_parsed(
 
 
 @pytest.mark.parametrize(
-    "secret", ["", None, b"whsec", 1, [], ["", SECRET], [None], Secret(""), "\ud800", {}]
+    "secret",
+    ["", None, b"whsec", 1, [], ["", SECRET], [None], Secret(""), "\ud800", {}, Secret(None)],
 )
 def test_a_handler_needs_a_secret(secret: Any) -> None:
     """An unset variable is found when the program starts."""
