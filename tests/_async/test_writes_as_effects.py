@@ -85,6 +85,19 @@ async def test_an_effect_of_another_kind_is_told_apart(q: AsyncClient) -> None:
         await q.velocity.team.add("Ada", effect_key="refund:1")
 
 
+async def test_an_effect_of_another_write_is_told_apart(
+    q: AsyncClient, business: FakeBusiness
+) -> None:
+    """Nobody takes it for a success: nothing was written."""
+    await q.velocity.tasks.create("Ship it", "L12", effect_key="first")
+    await q.velocity.team.add("Ada", effect_key="second")
+    with pytest.raises(InputError, match="first"):
+        await q.velocity.team.add("Ada", effect_key="first")
+    with pytest.raises(InputError, match="second"):
+        await q.velocity.tasks.create("Ship it", "L12", effect_key="second")
+    assert len(business.requests) == 2
+
+
 async def test_two_keys_are_one_too_many(q: AsyncClient, ledger: FakeLedger) -> None:
     """The effect has an idempotency key of its own."""
     with pytest.raises(InputError, match="one of the two"):

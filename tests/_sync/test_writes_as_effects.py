@@ -82,6 +82,17 @@ def test_an_effect_of_another_kind_is_told_apart(q: Client) -> None:
         q.velocity.team.add("Ada", effect_key="refund:1")
 
 
+def test_an_effect_of_another_write_is_told_apart(q: Client, business: FakeBusiness) -> None:
+    """Nobody takes it for a success: nothing was written."""
+    q.velocity.tasks.create("Ship it", "L12", effect_key="first")
+    q.velocity.team.add("Ada", effect_key="second")
+    with pytest.raises(InputError, match="first"):
+        q.velocity.team.add("Ada", effect_key="first")
+    with pytest.raises(InputError, match="second"):
+        q.velocity.tasks.create("Ship it", "L12", effect_key="second")
+    assert len(business.requests) == 2
+
+
 def test_two_keys_are_one_too_many(q: Client, ledger: FakeLedger) -> None:
     """The effect has an idempotency key of its own."""
     with pytest.raises(InputError, match="one of the two"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -80,11 +81,13 @@ class AsyncExtensionAPI:
             return await self._send(_write(path, body, options), lambda answer: _raw(answer, reads))
 
         answer = await self.effects().protect(effect_key, act=act, effect_name=f"velocity.{path}")
-        try:
-            return reads(opened(answer))
-        except (RefusedAnswerError, WireError):
-            msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
-            raise InputError(msg) from None
+        with contextlib.suppress(RefusedAnswerError, WireError):
+            response = opened(answer)
+            value = reads(response)
+            if _repeats(response, body):
+                return value
+        msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
+        raise InputError(msg)
 
     async def _send(self, call: Call, reads: Reader[T]) -> T:
         def read(body: Any) -> T:
@@ -99,6 +102,12 @@ class AsyncExtensionAPI:
 def _raw(response: Response, reads: Reader[Any]) -> Mapping[str, Any]:
     reads(response)
     return response.raw
+
+
+def _repeats(response: Response, body: Mapping[str, Any]) -> bool:
+    """Whether fields that were written come back: no two kinds of write have any in common."""
+    parts = [part for part in response.data.values() if isinstance(part, Mapping)]
+    return any(not body.keys().isdisjoint(part) for part in parts)
 
 
 def _write(path: str, body: Mapping[str, Any], options: WriteOptions) -> Call:

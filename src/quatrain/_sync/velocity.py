@@ -74,7 +74,6 @@ class VelocityOS:
         api_key = Secret(api_key or os.environ.get("VOS_EXT_KEY", ""))
         if not api_key:
             raise ConfigError("api_key is missing: pass it, or set VOS_EXT_KEY")
-        # rebound, like the key: what is raised from here on shows no secret among this frame's locals
         if webhook_secret is None:
             raise ConfigError("webhook_secret has to be a string, or several")
         self._webhook_secrets = webhook_secret
