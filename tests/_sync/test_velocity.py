@@ -408,6 +408,17 @@ def test_no_answer_at_all_is_a_transport_error(
     assert caught.value.sent is False
 
 
+@pytest.mark.parametrize("first", ["lost", 503, httpx.ReadTimeout("slow")])
+def test_a_write_that_may_have_been_done_says_so(
+    vos: VelocityOS, business: FakeBusiness, first: Any
+) -> None:
+    """However sure it is of the last attempt that it never got there."""
+    business.faults.extend([first] + [httpx.ConnectError("nobody there")] * 3)
+    with pytest.raises(velocity.TransportError) as caught:
+        vos.team.add("Ada")
+    assert caught.value.sent is True
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
 def test_what_will_not_pass_is_not_tried_again(
     vos: VelocityOS, business: FakeBusiness, status: int

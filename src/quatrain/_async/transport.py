@@ -116,6 +116,7 @@ class AsyncTransport:
         if call.max_retries is not None:
             policy = attrs.evolve(policy, max_retries=call.max_retries)
         attempts: list[Attempt] = []
+        reached = False
         with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
             while True:
                 number = len(attempts) + 1
@@ -132,8 +133,10 @@ class AsyncTransport:
                     luck=random.random(),  # noqa: S311 - it spreads load
                 )
                 attempts.append(_summary(number, answer, delay))
+                # that the last one was never sent says nothing of those before
+                reached = reached or isinstance(answer, Answer) or answer.sent
                 if delay is None:
-                    raise self._error(answer, tuple(attempts)) from _cause(answer)
+                    raise self._error(answer, tuple(attempts), sent=reached) from _cause(answer)
                 await self.clock.sleep(delay)
 
     async def _attempt(self, call: Call, number: int) -> Answer | NoAnswer:
@@ -234,7 +237,9 @@ class AsyncTransport:
             attempts=attempts,
         )
 
-    def _error(self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...]) -> QuatrainError:
+    def _error(
+        self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...], *, sent: bool = True
+    ) -> QuatrainError:
         if isinstance(answer, Answer):
             return self._family.error(
                 answer.status,
@@ -245,7 +250,7 @@ class AsyncTransport:
             )
         return self._family.transport(
             f"no answer from {self.origin.base_url}: {answer.text}",
-            sent=answer.sent,
+            sent=sent,
             attempts=attempts,
         )
 

@@ -117,6 +117,7 @@ class Transport:
         if call.max_retries is not None:
             policy = attrs.evolve(policy, max_retries=call.max_retries)
         attempts: list[Attempt] = []
+        reached = False
         with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
             while True:
                 number = len(attempts) + 1
@@ -133,8 +134,10 @@ class Transport:
                     luck=random.random(),  # noqa: S311 - it spreads load
                 )
                 attempts.append(_summary(number, answer, delay))
+                # that the last one was never sent says nothing of those before
+                reached = reached or isinstance(answer, Answer) or answer.sent
                 if delay is None:
-                    raise self._error(answer, tuple(attempts)) from _cause(answer)
+                    raise self._error(answer, tuple(attempts), sent=reached) from _cause(answer)
                 self.clock.sleep(delay)
 
     def _attempt(self, call: Call, number: int) -> Answer | NoAnswer:
@@ -233,7 +236,9 @@ class Transport:
             attempts=attempts,
         )
 
-    def _error(self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...]) -> QuatrainError:
+    def _error(
+        self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...], *, sent: bool = True
+    ) -> QuatrainError:
         if isinstance(answer, Answer):
             return self._family.error(
                 answer.status,
@@ -244,7 +249,7 @@ class Transport:
             )
         return self._family.transport(
             f"no answer from {self.origin.base_url}: {answer.text}",
-            sent=answer.sent,
+            sent=sent,
             attempts=attempts,
         )
 
