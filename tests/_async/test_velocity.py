@@ -410,6 +410,16 @@ async def test_then_it_is_given_up(
     assert instant.slept == [0.5, 1.5, 4.0]
 
 
+async def test_an_unknown_option_is_refused(vos: AsyncVelocityOS, business: FakeBusiness) -> None:
+    """Misspelled, a key would protect from nothing."""
+    options: dict[str, Any] = {"idempotencykey": "mine"}
+    with pytest.raises(TypeError, match="idempotencykey"):
+        await vos.team.add("Ada", **options)
+    with pytest.raises(TypeError, match="idempotencykey"):
+        await vos.team.list(**options)
+    assert business.requests == []
+
+
 async def test_no_answer_at_all_is_a_transport_error(
     connect_velocity: Connect, business: FakeBusiness
 ) -> None:

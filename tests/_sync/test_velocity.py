@@ -397,6 +397,16 @@ def test_then_it_is_given_up(
     assert instant.slept == [0.5, 1.5, 4.0]
 
 
+def test_an_unknown_option_is_refused(vos: VelocityOS, business: FakeBusiness) -> None:
+    """Misspelled, a key would protect from nothing."""
+    options: dict[str, Any] = {"idempotencykey": "mine"}
+    with pytest.raises(TypeError, match="idempotencykey"):
+        vos.team.add("Ada", **options)
+    with pytest.raises(TypeError, match="idempotencykey"):
+        vos.team.list(**options)
+    assert business.requests == []
+
+
 def test_no_answer_at_all_is_a_transport_error(
     connect_velocity: Connect, business: FakeBusiness
 ) -> None:

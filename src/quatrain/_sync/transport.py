@@ -111,8 +111,7 @@ class Transport:
 
     def send_timed(self, call: Call, reads: Reader[T]) -> tuple[T, float]:
         """``send``, and the clock's time before the attempt that was answered."""
-        _check(call.timeout, call.max_retries, self._family.input)
-        call = attrs.evolve(call, content=self._encode(call))
+        call = self.prepared(call)
         policy = self._policy
         if call.max_retries is not None:
             policy = attrs.evolve(policy, max_retries=call.max_retries)
@@ -139,6 +138,11 @@ class Transport:
                 if delay is None:
                     raise self._error(answer, tuple(attempts), sent=reached) from _cause(answer)
                 self.clock.sleep(delay)
+
+    def prepared(self, call: Call) -> Call:
+        """*call* with its body as it is sent; raises InputError for one that can't be sent."""
+        _check(call.timeout, call.max_retries, self._family.input)
+        return attrs.evolve(call, content=self._encode(call))
 
     def _attempt(self, call: Call, number: int) -> Answer | NoAnswer:
         """One request and its whole answer, or why there is none."""
