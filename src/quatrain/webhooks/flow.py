@@ -6,6 +6,7 @@ It yields what has to be done, and two short drivers do it: ``drive`` for plain 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -183,8 +184,10 @@ def needs_await(function: Function) -> ConfigError:
 
 
 def name_of(function: Function) -> str:
-    """For people."""
-    return str(getattr(function, "__qualname__", None) or repr(function))
+    """For people; never a repr, which would show what a partial or an object holds."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
 
 
 class _Ended(BaseException):

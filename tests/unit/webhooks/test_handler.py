@@ -941,6 +941,27 @@ def test_the_skew_is_the_handlers() -> None:
     assert 200 == make(now=lambda: NOW + 301, max_skew_seconds=400).handle(*request())[1]
 
 
+def test_what_a_function_holds_is_not_logged(
+    handler: WebhookHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be bound to a key, or be an object that has one."""
+
+    def charge(key: str, payload: Any) -> None:
+        raise RuntimeError("declined")
+
+    class Charger(list[str]):
+        def __call__(self, payload: Any) -> None:
+            raise RuntimeError("declined")
+
+    handler.on("one")(functools.partial(charge, "sk_hidden"))
+    handler.on("two")(Charger(["sk_hidden"]))
+    for event in ("one", "two"):
+        assert 500 == handler.handle(*request(event=event, delivery_id=event))[1]
+    assert "sk_hidden" not in caplog.text
+    assert "charge failed on event 'one'" in caplog.text
+    assert "Charger failed on event 'two'" in caplog.text
+
+
 def test_a_handler_shows_no_secret(handler: WebhookHandler) -> None:
     """Neither itself nor in what it raises; a failing function's log has none either."""
     handler.on("tasks.created")(print)
