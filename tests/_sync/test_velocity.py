@@ -397,6 +397,16 @@ def test_then_it_is_given_up(
     assert instant.slept == [0.5, 1.5, 4.0]
 
 
+def test_an_unknown_option_is_refused(vos: VelocityOS, business: FakeBusiness) -> None:
+    """Misspelled, a key would protect from nothing."""
+    options: dict[str, Any] = {"idempotencykey": "mine"}
+    with pytest.raises(TypeError, match="idempotencykey"):
+        vos.team.add("Ada", **options)
+    with pytest.raises(TypeError, match="idempotencykey"):
+        vos.team.list(**options)
+    assert business.requests == []
+
+
 def test_no_answer_at_all_is_a_transport_error(
     connect_velocity: Connect, business: FakeBusiness
 ) -> None:
@@ -406,6 +416,17 @@ def test_no_answer_at_all_is_a_transport_error(
         connect_velocity(max_retries=0).whoami()
     assert isinstance(caught.value, quatrain.TransportError)
     assert caught.value.sent is False
+
+
+@pytest.mark.parametrize("first", ["lost", 503, httpx.ReadTimeout("slow")])
+def test_a_write_that_may_have_been_done_says_so(
+    vos: VelocityOS, business: FakeBusiness, first: Any
+) -> None:
+    """However sure it is of the last attempt that it never got there."""
+    business.faults.extend([first] + [httpx.ConnectError("nobody there")] * 3)
+    with pytest.raises(velocity.TransportError) as caught:
+        vos.team.add("Ada")
+    assert caught.value.sent is True
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])

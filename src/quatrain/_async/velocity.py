@@ -81,12 +81,16 @@ class AsyncVelocityOS(AsyncPlatformClient):
         allow_insecure: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        # both rebound: what is raised from here on shows no secret among this frame's locals
+        webhook_secret = _secrets(webhook_secret)
         if not isinstance(api_key, str | Secret | None):
             raise ConfigError("api_key has to be a string")
         api_key = Secret(api_key or os.environ.get("VOS_EXT_KEY", ""))
         if not api_key:
             raise ConfigError("api_key is missing: pass it, or set VOS_EXT_KEY")
-        self._webhook_secrets = _secrets(webhook_secret)
+        if webhook_secret is None:
+            raise ConfigError("webhook_secret has to be a string, or several")
+        self._webhook_secrets = webhook_secret
         # the HTTP stack comes with the first client: who imports the package need not wait for it
         from .business import (  # noqa: PLC0415
             AsyncAcademyResource,
@@ -178,11 +182,12 @@ class AsyncVelocityOS(AsyncPlatformClient):
         self._api.effects = effects
 
 
-def _secrets(given: WebhookSecrets | None) -> tuple[Secret, ...]:
+def _secrets(given: WebhookSecrets | None) -> tuple[Secret, ...] | None:
+    """Those that are given, or else set; None for what can't be any."""
     if given is None:
         given = [part.strip() for part in os.environ.get("VOS_WEBHOOK_SECRET", "").split(",")]
     if isinstance(given, str | Secret):
         given = [given]
     if not isinstance(given, Sequence) or not all(isinstance(s, str | Secret) for s in given):
-        raise ConfigError("webhook_secret has to be a string, or several")
+        return None
     return tuple(secret for secret in map(Secret, given) if secret)

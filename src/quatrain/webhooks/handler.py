@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 
 from .. import _wire
 from .._runtime import _async, _sync
-from .._secret import Secret
 from ..errors.velocity import (
     ConfigError,
     InputError,
@@ -19,7 +18,7 @@ from ..errors.velocity import (
 from . import flow
 from .events import WebhookEvent, read_headers
 from .seen import MemorySeen, SeenStore
-from .signatures import MAX_SKEW_SECONDS, Body, SecretLike, as_bytes, signed_at, unusable
+from .signatures import MAX_SKEW_SECONDS, Body, SecretLike, as_bytes, signed_at, usable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,13 +71,14 @@ class WebhookHandler:
         clock: _sync.Clock = _sync.SYSTEM_CLOCK,
         async_clock: _async.Clock = _async.SYSTEM_CLOCK,
     ) -> None:
-        if unusable(secret):
+        self._functions: dict[str, list[flow.Function]] = {EVERY_EVENT: []}  # first: repr shows it
+        # rebound: what is raised shows no secret among this frame's locals
+        secret = usable(secret)
+        if not secret:
             raise ConfigError(
                 "the webhook secret is missing or empty: without it no signature can be verified"
             )
-        self._secrets = [
-            Secret(each) for each in ([secret] if isinstance(secret, str | Secret) else secret)
-        ]
+        self._secrets = secret
         self._max_skew_seconds = max_skew_seconds
         self.max_body_bytes = max_body_bytes
         self._seen = MemorySeen() if seen is None else seen
@@ -86,7 +86,6 @@ class WebhookHandler:
         self._now = now
         self._clock = clock
         self._async_clock = async_clock
-        self._functions: dict[str, list[flow.Function]] = {EVERY_EVENT: []}
 
     def __repr__(self) -> str:
         names = sorted(event for event, functions in self._functions.items() if functions)

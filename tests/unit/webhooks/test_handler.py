@@ -14,8 +14,10 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import httpx
 import pytest
+import trio.testing
 from tests._doubles import AsyncManualClock, ManualClock
 
 from quatrain._runtime import _sync
@@ -713,15 +715,58 @@ def test_a_delivery_that_is_thrown_away_may_run_again() -> None:
     async def work(payload: Any) -> None:
         await Forever()
 
-    event = handler.parse(*request())
-    steps = flow.dispatch(
-        event, handler._runs(event), seen=store, now=AsyncManualClock().now, patience=1.0
-    )
+    steps = handler._steps(*request(), AsyncManualClock().now, plain=False)
     next(steps)()  # past the store, which would need a loop for its thread
     coroutine = flow.adrive(steps, AsyncManualClock())
     coroutine.send(None)
     coroutine.close()
     assert [False] == store.told
+
+
+@pytest.mark.parametrize("driver", ["handle", "ahandle"])
+async def test_a_function_that_ends_like_a_generator_may_run_again(driver: str) -> None:
+    """What it raises closes generators, and the one that has a claim to give back is one."""
+    handler, calls = make(), []
+
+    @handler.on("tasks.created")
+    def work(payload: Any) -> None:
+        calls.append(payload)
+        if len(calls) == 1:
+            raise GeneratorExit
+
+    deliver = through(handler, driver)
+    with pytest.raises(GeneratorExit):
+        await deliver(*request())
+    assert (OK, 200) == await deliver(*request())
+    assert [PAYLOAD, PAYLOAD] == calls
+
+
+def test_a_claim_is_given_back_without_a_thread() -> None:
+    """All are busy with functions that end later than a cancelled caller may wait."""
+    handler, leave = make(), threading.Event()
+
+    async def main() -> str:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        working = anyio.Event()
+
+        @handler.on("tasks.created")
+        async def work(payload: Any) -> None:
+            working.set()
+            await anyio.sleep_forever()
+
+        async with anyio.create_task_group() as busy:
+            async with anyio.create_task_group() as cancelled:
+                cancelled.start_soon(handler.ahandle, *request())
+                await working.wait()
+                busy.start_soon(anyio.to_thread.run_sync, leave.wait)
+                await anyio.wait_all_tasks_blocked()
+                cancelled.cancel_scope.cancel()
+            state = handler._seen.begin("d1")
+            leave.set()
+        return state
+
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    assert "new" == anyio.run(main, backend="trio", backend_options={"clock": clock})
 
 
 # -- at once --------------------------------------------------------------------------------------
@@ -875,7 +920,8 @@ def test_what_can_not_be_parsed(
 
 
 @pytest.mark.parametrize(
-    "secret", ["", None, b"whsec", 1, [], ["", SECRET], [None], Secret(""), "\ud800", {}]
+    "secret",
+    ["", None, b"whsec", 1, [], ["", SECRET], [None], Secret(""), "\ud800", {}, Secret(None)],
 )
 def test_a_handler_needs_a_secret(secret: Any) -> None:
     """An unset variable is found when the program starts."""
@@ -893,6 +939,27 @@ def test_the_skew_is_the_handlers() -> None:
     """A slow queue before it may need more."""
     assert 401 == make(now=lambda: NOW + 301).handle(*request())[1]
     assert 200 == make(now=lambda: NOW + 301, max_skew_seconds=400).handle(*request())[1]
+
+
+def test_what_a_function_holds_is_not_logged(
+    handler: WebhookHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be bound to a key, or be an object that has one."""
+
+    def charge(key: str, payload: Any) -> None:
+        raise RuntimeError("declined")
+
+    class Charger(list[str]):
+        def __call__(self, payload: Any) -> None:
+            raise RuntimeError("declined")
+
+    handler.on("one")(functools.partial(charge, "sk_hidden"))
+    handler.on("two")(Charger(["sk_hidden"]))
+    for event in ("one", "two"):
+        assert 500 == handler.handle(*request(event=event, delivery_id=event))[1]
+    assert "sk_hidden" not in caplog.text
+    assert "charge failed on event 'one'" in caplog.text
+    assert "Charger failed on event 'two'" in caplog.text
 
 
 def test_a_handler_shows_no_secret(handler: WebhookHandler) -> None:
