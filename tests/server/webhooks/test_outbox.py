@@ -9,6 +9,7 @@ import pytest
 
 from quatrain.server.store import SqliteStore
 from quatrain.server.webhooks import (
+    DeliveriesPage,
     Delivery,
     DeliveryNotFoundError,
     DeliveryStatus,
@@ -368,6 +369,24 @@ def test_lists_hold_what_is_asked_for(site: Site, wanted: dict[str, Any], ids: l
         site.add(endpoint, "b")
     settle(site, claim(site, limit=1)[0], TAKEN)
     assert ids == [delivery.id for delivery in site.deliveries(**wanted)]
+
+
+def test_a_page_reads_no_more_payloads_than_it_holds(site: Site) -> None:
+    """However many endpoints there are: they may be large."""
+    site.add_many([site.add_endpoint() for _ in range(10)] * 3)
+    run: list[str] = []
+
+    def page(connection: sqlite3.Connection, now: int, _: None) -> DeliveriesPage:
+        params = {"account_id": site.account_id, "filter": Filter(), "limit": 4, "before": None}
+        connection.set_trace_callback(run.append)
+        try:
+            return outbox.list_deliveries(connection, now, params)
+        finally:
+            connection.set_trace_callback(None)
+
+    found = site.store.read_blocking(page, None)
+    assert [30, 29, 28, 27] == [delivery.id for delivery in found.items]
+    assert 4 == sum("payload" in statement for statement in run)
 
 
 class Explained:

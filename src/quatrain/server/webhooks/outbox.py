@@ -172,8 +172,7 @@ def list_deliveries(connection: sqlite3.Connection, _now: int, params: Params) -
         "event_type = :event_type": wanted.event_type,
         "id < :before": params["before"],
     }
-    statement = _SQL["list"].format(
-        columns=_COLUMNS,
+    newest = _SQL["newest"].format(
         filters="".join(f" AND {text}" for text, value in conditions.items() if value is not None),
     )
     limit: int = params["limit"]
@@ -186,15 +185,18 @@ def list_deliveries(connection: sqlite3.Connection, _now: int, params: Params) -
     account = {"account_id": params["account_id"]}
     mine = [row[0] for row in connection.execute(_SQL["endpoints_of_account"], account)]
     # endpoint by endpoint: each finds its newest by an index, where all at once would be sorted
-    rows = [
-        row
+    found = [
+        row_id
         for endpoint_id in mine
         if wanted.endpoint_id in {None, endpoint_id}
-        for row in connection.execute(statement, {**values, "endpoint_id": endpoint_id})
+        for (row_id,) in connection.execute(newest, {**values, "endpoint_id": endpoint_id})
     ]
-    rows.sort(reverse=True)
-    items = [_delivery(row) for row in rows[:limit]]
-    return DeliveriesPage(items=items, next=items[-1].id if len(rows) > limit else None)
+    found.sort(reverse=True)
+    one = _SQL["delivery"].format(columns=_COLUMNS)
+    items = [
+        _delivery(connection.execute(one, {"id": row_id}).fetchone()) for row_id in found[:limit]
+    ]
+    return DeliveriesPage(items=items, next=items[-1].id if len(found) > limit else None)
 
 
 def resend(

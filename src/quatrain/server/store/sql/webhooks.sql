@@ -103,10 +103,13 @@ WHERE delivery_id = :delivery_id AND endpoint_id IN (
   WHERE account_id = :account_id
 )
 
--- list --
--- Of one endpoint, newest first.
-SELECT {columns}
+-- newest --
+-- Of one endpoint. Ids alone: of all endpoints' newest only a page is shown.
+SELECT id
 FROM webhook_deliveries
 WHERE endpoint_id = :endpoint_id{filters}
 ORDER BY id DESC
 LIMIT :limit
+
+-- delivery --
+SELECT {columns} FROM webhook_deliveries WHERE id = :id
