@@ -160,6 +160,18 @@ def test_no_endpoint_crowds_out_another(site: Site, clock: ServerClock) -> None:
     assert claimed.endpoint_id == second.id
 
 
+def test_those_that_fail_share_a_part(site: Site) -> None:
+    """However many they are, and however long they have waited."""
+    bad = [site.add_endpoint() for _ in range(5)]
+    site.add_many(bad * 2)
+    good = site.add_endpoint()
+    site.add_many([good] * 2)
+    part = {"failing": {endpoint.id for endpoint in bad}, "for_failing": 2, "limit": 4}
+    claims = claim(site, **part, per_endpoint=4)
+    assert [bad[0].id, bad[1].id, good.id, good.id] == [each.endpoint_id for each in claims]
+    assert [] == claim(site, **{**part, "for_failing": 0})
+
+
 def test_who_is_not_asked_for_has_nothing_due(
     site: Site, endpoint: Endpoint, clock: ServerClock
 ) -> None:
