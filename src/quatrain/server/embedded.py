@@ -119,7 +119,8 @@ class EmbeddedPlatform:
 
         They are those that an extension with every scope gets, and are signed with
         ``webhook_secret``, which is answered. The endpoint stays in the database. Raises InputError
-        for a URL or events that can't be taken, ConfigError before ``start``.
+        for a URL or events that can't be taken, StoreUnavailableError when the database can't be
+        used, ConfigError before ``start``.
         """
         return self._running().local.add_webhook(url, events=events)
 

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from quatrain.errors import ConfigError
+from quatrain.errors import ConfigError, InputError
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.server.local import LocalPlatform
+from quatrain.server.store import StoreUnavailableError
 
 PATH = "/api/v1/extensions/whoami"
 
@@ -74,6 +75,27 @@ def test_a_platform_without_a_seed_is_empty(database: Path) -> None:
     with LocalPlatform(database, seed=None) as local, local.http_client() as client:
         found = whoami(client, local.velocity_url, local.velocity_key.reveal())
         assert "local" == found["user"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("url", "events"), [("ftp://127.0.0.1/", None), ("http://127.0.0.1/", ["task.created"])]
+)
+def test_a_webhook_that_can_not_be_added(database: Path, url: str, events: Any) -> None:
+    """The mistake is the caller's."""
+    with LocalPlatform(database) as platform, pytest.raises(InputError, match=r"^body\."):
+        platform.add_webhook(url, events=events)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_no_webhook_is_added_when_nothing_can_be_written(database: Path, used: bool) -> None:
+    """That is no mistake in what was given, whether or not the key was recognised before."""
+    with LocalPlatform(database) as platform:
+        if used:
+            platform.add_webhook("http://127.0.0.1/")
+        assert platform.keys
+        database.unlink()
+        with pytest.raises(StoreUnavailableError, match="was removed or replaced"):
+            platform.add_webhook("http://127.0.0.1/")
 
 
 @pytest.mark.parametrize("platform", [LocalPlatform, EmbeddedPlatform])
