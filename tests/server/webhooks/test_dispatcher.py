@@ -244,6 +244,39 @@ async def test_a_slow_endpoint_holds_nobody_up(site: Site) -> None:
     assert len(receiver.requests) == 60
 
 
+async def test_many_that_fail_hold_nobody_up(site: Site, clock: ServerClock) -> None:
+    """Whose last attempt was in vain has half of the room, with all others of that kind."""
+    release = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "good.test":
+            return httpx.Response(200)
+        if len(receiver.requests) <= 30:
+            return httpx.Response(500)
+        await release.wait()
+        return httpx.Response(200)
+
+    receiver = Receiver(answer)
+    site.add_many([site.add_endpoint(f"http://bad{number}.test/") for number in range(30)])
+    good = site.add_endpoint("http://good.test/")
+    dispatcher = receiver.dispatcher(site.store, PATIENT)
+    async with dispatcher.running():
+        await site.idle()
+        clock.advance(DELAYS[0] * 1000)
+        dispatcher.wake()
+        await receiver.received(40)
+        site.add_many([good] * 30)
+        dispatcher.wake()
+        async with asyncio.timeout(PATIENCE):
+            while len(site.deliveries(status="DELIVERED")) < 30:
+                await asyncio.sleep(0)
+        assert 70 == len(receiver.requests)
+        assert 10 == sum(receiver.under_way[f"bad{number}.test"] for number in range(30))
+        release.set()
+        await site.idle()
+    assert statuses(site) == {"DELIVERED": 60}
+
+
 async def test_twenty_are_under_way_at_a_time(site: Site) -> None:
     """However many endpoints wait; each that ends makes room."""
     release = asyncio.Event()
