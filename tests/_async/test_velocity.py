@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -146,7 +147,7 @@ async def test_a_task_is_sent_with_all_seven_fields(
         timeframe="this_week",
         quadrant="schedule",
         assignee="Alex",
-        deadline="2026-04-20",
+        deadline=date(2026, 4, 20),
     )
     assert business.body() == TASK | {
         "category": "people",
