@@ -91,6 +91,7 @@ def wheel(session: nox.Session) -> None:
     (built,) = out.glob("*.whl")
     session.install(f"quatrain[server] @ {built.as_uri()}")
     session.chdir(out)
-    session.run("python", "-c", "import quatrain, quatrain.verity, quatrain.server, quatrain.cli")
+    namespaces = "quatrain.velocity, quatrain.verity, quatrain.webhooks, quatrain.server"
+    session.run("python", "-c", f"import quatrain, {namespaces}, quatrain.cli")
     session.run("quatrain", "demo")
     built.unlink()

@@ -30,8 +30,9 @@ class WriteOptions(CallOptions, total=False):
     """1 to 255 visible ASCII characters: whoever writes with it again gets the first answer. One
     is made up for each call that gives none."""
     effect_key: str | None
-    """Write as this effect of the ledger: once, whoever tries and however often. Needs an umbrella
-    client that holds Verity too."""
+    """Write as this effect of the ledger: once, whoever tries and however often. Who comes later
+    gets the first one's answer, whatever else they would have written. Needs an umbrella client
+    that holds Verity too."""
 
 
 class RunOptions(CallOptions, total=False):

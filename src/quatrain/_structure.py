@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 import cattrs
+from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from ._wire import camel
@@ -44,6 +45,7 @@ class WireFormat:
         converter.register_structure_hook(int, _exactly(int, "an integer"))
         converter.register_structure_hook(bool, _exactly(bool, "true or false"))
         converter.register_structure_hook_func(_is_text, _exactly(str, "a string"))
+        converter.register_structure_hook_factory(_is_list, _list_hook)
         converter.register_structure_hook(
             LeaseResponse, lambda data, _: converter.structure(data, _lease_answer(data))
         )
@@ -85,6 +87,17 @@ def _is_text(kind: Any) -> bool:
         )
         and any(typing.get_origin(m) is typing.Literal for m in members)
     )
+
+
+def _is_list(kind: Any) -> bool:
+    return typing.get_origin(kind) is list
+
+
+def _list_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    build = list_structure_factory(kind, converter)
+    check = _exactly(list, "a list")
+    # a string has items too, and an object's are its names
+    return lambda data, _: build(check(data, _), kind)
 
 
 def _model_hook(

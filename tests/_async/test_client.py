@@ -13,6 +13,7 @@ import pytest
 import quatrain
 from quatrain import _telemetry
 from quatrain._secret import Secret
+from quatrain.velocity import AsyncVelocityOS
 from quatrain.verity import AsyncVerityClient, VerityConfigError, VerityTransportError
 
 from .._doubles import BASE_URL, KEY, AsyncLedgerTransport, FakeLedger
@@ -193,6 +194,24 @@ async def test_the_umbrella_closes_its_platforms(connect: Connect) -> None:
     with pytest.raises(VerityConfigError, match="closed"):
         await verity.protect("k", act=receipt)
     await quatrain.AsyncClient().aclose()
+
+
+async def test_the_umbrella_closes_all_though_one_fails(
+    verity: AsyncVerityClient, vos: AsyncVelocityOS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its block is cancelled: closing the first is interrupted."""
+
+    class Interrupted(BaseException):
+        pass
+
+    async def interrupted() -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(vos, "aclose", interrupted)
+    with pytest.raises(Interrupted):
+        await quatrain.AsyncClient(velocity=vos, verity=verity).aclose()
+    with pytest.raises(VerityConfigError, match="closed"):
+        await verity.protect("k", act=receipt)
 
 
 # -- logs -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -83,6 +84,30 @@ async def test_an_effect_of_another_kind_is_told_apart(q: AsyncClient) -> None:
     await q.verity.protect("refund:1", act=act)
     with pytest.raises(InputError, match="refund:1"):
         await q.velocity.team.add("Ada", effect_key="refund:1")
+
+
+async def test_an_effect_of_another_write_is_told_apart(
+    q: AsyncClient, business: FakeBusiness
+) -> None:
+    """Nobody takes it for a success: nothing was written."""
+    await q.velocity.tasks.create("Ship it", "L12", effect_key="first")
+    await q.velocity.team.add("Ada", effect_key="second")
+    with pytest.raises(InputError, match="first"):
+        await q.velocity.team.add("Ada", effect_key="first")
+    with pytest.raises(InputError, match="second"):
+        await q.velocity.tasks.create("Ship it", "L12", effect_key="second")
+    assert len(business.requests) == 2
+
+
+@pytest.mark.parametrize("slip", [{"timeout": -1}, {"max_retries": -1}, {"role": object()}])
+async def test_a_slip_in_the_arguments_is_no_failed_effect(
+    q: AsyncClient, ledger: FakeLedger, slip: dict[str, Any]
+) -> None:
+    """Mended, it is written under the same key."""
+    with pytest.raises(InputError):
+        await q.velocity.team.add("Ada", effect_key="member:1", **slip)
+    assert ledger.verbs == []
+    assert (await q.velocity.team.add("Ada", effect_key="member:1")).name == "Ada"
 
 
 async def test_two_keys_are_one_too_many(q: AsyncClient, ledger: FakeLedger) -> None:

@@ -14,6 +14,7 @@ import pytest
 import quatrain
 from quatrain import _telemetry
 from quatrain._secret import Secret
+from quatrain.velocity import VelocityOS
 from quatrain.verity import VerityClient, VerityConfigError, VerityTransportError
 
 from .._doubles import BASE_URL, KEY, FakeLedger, LedgerTransport
@@ -192,6 +193,24 @@ def test_the_umbrella_closes_its_platforms(connect: Connect) -> None:
     with pytest.raises(VerityConfigError, match="closed"):
         verity.protect("k", act=receipt)
     quatrain.Client().close()
+
+
+def test_the_umbrella_closes_all_though_one_fails(
+    verity: VerityClient, vos: VelocityOS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its block is cancelled: closing the first is interrupted."""
+
+    class Interrupted(BaseException):
+        pass
+
+    def interrupted() -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(vos, "close", interrupted)
+    with pytest.raises(Interrupted):
+        quatrain.Client(velocity=vos, verity=verity).close()
+    with pytest.raises(VerityConfigError, match="closed"):
+        verity.protect("k", act=receipt)
 
 
 # -- logs -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -80,6 +81,28 @@ def test_an_effect_of_another_kind_is_told_apart(q: Client) -> None:
     q.verity.protect("refund:1", act=act)
     with pytest.raises(InputError, match="refund:1"):
         q.velocity.team.add("Ada", effect_key="refund:1")
+
+
+def test_an_effect_of_another_write_is_told_apart(q: Client, business: FakeBusiness) -> None:
+    """Nobody takes it for a success: nothing was written."""
+    q.velocity.tasks.create("Ship it", "L12", effect_key="first")
+    q.velocity.team.add("Ada", effect_key="second")
+    with pytest.raises(InputError, match="first"):
+        q.velocity.team.add("Ada", effect_key="first")
+    with pytest.raises(InputError, match="second"):
+        q.velocity.tasks.create("Ship it", "L12", effect_key="second")
+    assert len(business.requests) == 2
+
+
+@pytest.mark.parametrize("slip", [{"timeout": -1}, {"max_retries": -1}, {"role": object()}])
+def test_a_slip_in_the_arguments_is_no_failed_effect(
+    q: Client, ledger: FakeLedger, slip: dict[str, Any]
+) -> None:
+    """Mended, it is written under the same key."""
+    with pytest.raises(InputError):
+        q.velocity.team.add("Ada", effect_key="member:1", **slip)
+    assert ledger.verbs == []
+    assert q.velocity.team.add("Ada", effect_key="member:1").name == "Ada"
 
 
 def test_two_keys_are_one_too_many(q: Client, ledger: FakeLedger) -> None:

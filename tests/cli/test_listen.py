@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from quatrain.cli.receiver import MAX_BODY, make_app
-from quatrain.webhooks import WebhookHandler, delivery, sign
+from quatrain.webhooks import WebhookHandler, delivery, sign, verify_signature
 from tests.mixed._server import Server
 
 from ._support import LONG, Listening
@@ -152,6 +152,52 @@ def test_register(serving, listen, cli, database):
     assert listening.url == before["url"]
     assert [True, False] == [each["removed_at"] is None for each in (before, after)]
     assert (0, "Stopped.\n") == (status, errors)
+
+
+def test_several_secrets(listen):
+    """While one replaces another: any verifies, and the first is the one that will sign."""
+    new, old = "whsec_new-0123456789", "whsec_old-0123456789"
+    listening = listen("--register", "--json", secret=f"{new}, {old}")
+    answers = [
+        post(listening.url, *delivery(secret, "tasks.created", PAYLOAD)).status_code
+        for secret in (new, old, f"{new}, {old}")
+    ]
+
+    assert [200, 200, 401] == answers
+
+
+def test_the_first_of_several_secrets_signs(serving, listen, cli, database):
+    """As the client reads them, so that both sides of --forward-to agree."""
+    listening = listen("--register", "--json", secret="whsec_new-0123456789,short")
+    cli("webhooks", "trigger", "team.added", "--database", database)
+
+    assert json.loads(listening.line())["verified"]
+
+
+def test_register_says_what_it_gets(listen, cli, database):
+    """Whose events."""
+    cli("velocity", "install", "crm", "--database", database)
+    listening = listen("--register", "--extension", "crm", secret=None)
+
+    assert listening.announced.endswith("/webhooks. Ctrl-C stops it. It gets every event of crm.\n")
+
+
+def test_who_verifies_behind_it_is_told_the_secret(serving, listen, cli, database):
+    """The one that was made up, and only where deliveries are handed on: else nobody needs it."""
+    with Server(lambda exchange: exchange.answer({})) as server:
+        options = ["--register", "--json", "--forward-to", server.url]
+        said = []
+        for secret in (None, SECRET):
+            listening = listen(*options, secret=secret)
+            cli("webhooks", "trigger", "team.added", "--database", database)
+            listening.line()
+            listening.process.send_signal(signal.SIGINT)
+            said.append(listening.process.stderr.readline())
+    got = server.exchanges[0]
+    told = said[0].strip().removeprefix("The secret, this once: export VOS_WEBHOOK_SECRET=")
+
+    assert verify_signature(told, got.headers["x-vos-signature"], got.body)
+    assert "Stopped.\n" == said[1]
 
 
 def test_a_terminated_listener_removes_itself(listen, cli, database):

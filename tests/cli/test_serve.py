@@ -107,6 +107,16 @@ def test_what_was_answered_is_kept(serving, database):
     assert "first" == result
 
 
+def test_what_fails_is_in_the_log(serving, database):
+    """Whoever runs it reads on standard error what the answers only hint at."""
+    database.unlink()
+    answer = httpx.get(f"{serving.url}/healthz")
+    _, _, errors = serving.stop(signal.SIGINT)
+
+    assert 503 == answer.status_code
+    assert "WARNING quatrain.server.store: 1 changes were not written: the database" in errors
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -150,7 +150,10 @@ def test_trigger(run):
 
     assert [
         "team.added goes to 1 endpoint.\n",
-        "Nobody gets that event: `quatrain webhooks add URL` says where it should go.\n",
+        (
+            "Nobody gets that event: `quatrain webhooks add URL` says where it should go, if the"
+            " extension's scopes have read:tasks.\n"
+        ),
         "team.added goes to 2 endpoints.\n",
     ] == said
 
@@ -281,7 +284,7 @@ def test_hostile_text_is_shown_and_not_obeyed(run, database):
         (["add", URL, "--secret", "short"], 1, "422 validation_failed: body.secret: must have at "),
         (["add", URL, "--extension", "x"], 1, "422 validation_failed: body.extension: there is no"),
         (["remove", "whe_9"], 1, "404 endpoint_not_found: there is no such endpoint"),
-        (["trigger", "odd"], 2, "Invalid value for '{module.updated|"),
+        (["trigger", "odd"], 2, "Invalid value for 'EVENT': 'odd' is not one "),
         (["trigger", "team.added", "--payload", "[]"], 1, "422 validation_failed: body.payload: "),
         (["trigger", "team.added", "--payload", "{"], 2, "Invalid value for '--payload': it is no"),
         (["deliveries", "--status", "odd"], 2, "Invalid value for '--status': 'odd' is not one "),

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 import quatrain
+from quatrain.velocity import AsyncVelocityOS, VelocityOS, WebhookHandler, delivery, sign
 from quatrain.verity import (
     AsyncVerityClient,
     CommitRequestBody,
@@ -22,6 +23,7 @@ from ._clients import FLAVOURS, KEY, lease, use
 from ._server import GRANT, Exchange, Server, answer_well
 
 TOKEN = "lease-token-1"
+WEBHOOK_SECRET = "whsec-of-a-test"
 pytestmark = pytest.mark.parametrize("flavour", FLAVOURS)
 
 
@@ -145,6 +147,40 @@ def test_a_config_error(flavour: str) -> None:
         with pytest.raises(quatrain.ConfigError) as caught:
             make(api_key=KEY, **{"base_url": "https://ledger.example"} | settings)
         assert KEY not in library_part(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "ftp://velocity"},
+        {"api_key": 7},
+        {"api_key": "two\nlines"},
+        {"webhook_secret": [WEBHOOK_SECRET, 7]},
+    ],
+)
+def test_a_config_error_of_velocity(flavour: str, settings: dict[str, Any]) -> None:
+    """It has two secrets: neither is shown, whichever setting is wrong."""
+    make = VelocityOS if flavour == "sync" else AsyncVelocityOS
+    with pytest.raises(quatrain.ConfigError) as caught:
+        make(**{"api_key": KEY, "webhook_secret": WEBHOOK_SECRET, **settings})
+    assert KEY not in library_part(caught.value)
+    assert WEBHOOK_SECRET not in library_part(caught.value)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: WebhookHandler([WEBHOOK_SECRET, ""]),
+        lambda: sign(WEBHOOK_SECRET, "text"),
+        lambda: delivery(WEBHOOK_SECRET, "no\nheader", {}),
+        lambda: delivery(WEBHOOK_SECRET, "tasks.created", object()),
+    ],
+)
+def test_a_webhook_secret(flavour: str, refused: Callable[[], object]) -> None:
+    """Whatever is refused, the secret is not shown beside it."""
+    with pytest.raises(quatrain.QuatrainError) as caught:
+        refused()
+    assert WEBHOOK_SECRET not in library_part(caught.value)
 
 
 def test_a_clients_repr_and_its_parts(flavour: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -72,6 +73,11 @@ def sqlite_lock_is_held(database: Path) -> bool:
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.stderr == "" or "BlockingIOError" in process.stderr
     return process.returncode != 0
+
+
+def encoded(text: str, safe: str = "") -> str:
+    """*text* as part of a path that no client would tidy up: dots are encoded, too."""
+    return quote(text, safe=safe).replace(".", "%2E")
 
 
 class Client:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quatrain.errors import InputError
 from quatrain.server.keys import DEFAULT_SCOPES, KeyRing, Mode
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import SqliteStore, StoreUnavailableError
 
 from ._support import START, Client, ServerClock
 
@@ -95,6 +96,37 @@ def test_revoking_what_is_not_there_is_an_input_error(keys: KeyRing, key_id: str
     """The message names it."""
     with pytest.raises(InputError, match="there is no key"):
         keys.revoke(key_id)
+
+
+async def test_a_revocation_overtakes_a_look_up(
+    keys: KeyRing, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found just before is not remembered after it."""
+    key, secret = keys.create()
+    read = store.read
+
+    async def read_and_revoke(query: Any, argument: Any) -> Any:
+        found = await read(query, argument)
+        keys.revoke(key.key_id)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "read", read_and_revoke)
+        await keys.authenticate(secret.reveal().encode())
+    assert await keys.authenticate(secret.reveal().encode()) is None
+
+
+async def test_a_key_is_recognised_while_nothing_can_be_written(
+    keys: KeyRing, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads go on when the note of its use has to be left out."""
+    _, secret = keys.create()
+
+    def refuse(operation: object, argument: object) -> None:
+        raise StoreUnavailableError("the database is locked by another program")
+
+    monkeypatch.setattr(store, "write_unawaited", refuse)
+    assert await keys.authenticate(secret.reveal().encode()) is not None
 
 
 async def test_use_is_noted_about_once_a_minute(

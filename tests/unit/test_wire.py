@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quatrain._structure import CAMEL_CASE, WireError
+from quatrain._structure import CAMEL_CASE, SNAKE_CASE, WireError
 from quatrain._wire import camel, dumps, loads, payload_size, to_wire
 from quatrain.models import verity as models
+from quatrain.models.velocity import WhoAmI
 from quatrain.models.verity import (
     CommitRequestBody,
     Effect,
@@ -80,6 +81,14 @@ def test_nothing_is_coerced(change) -> None:
     """A "3" is not a 3, and a null is not "None"."""
     with pytest.raises(WireError, match="expected"):
         CAMEL_CASE.structure(GRANT | change, LeaseResponse)
+
+
+@pytest.mark.parametrize("items", ["", "read:tasks", {}, {"read:tasks": True}, 7])
+def test_a_list_is_made_of_nothing_else(items) -> None:
+    """A string has letters, and an object names: they are no scopes."""
+    data = {"user": {}, "extension": {"granted_scopes": items}}
+    with pytest.raises(WireError, match=r"granted_scopes"):
+        SNAKE_CASE.structure(data, WhoAmI)
 
 
 def test_the_error_names_the_field() -> None:

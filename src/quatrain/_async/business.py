@@ -7,6 +7,7 @@ APIError and TransportError of :mod:`quatrain.velocity`.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Unpack
 
 from .. import _envelope as envelope
@@ -121,13 +122,13 @@ class AsyncTasksResource(_AsyncResource):
         timeframe: Timeframe | str = "",
         quadrant: Quadrant | str | None = None,
         assignee: str = "",
-        deadline: str = "",
+        deadline: str | date = "",
         **options: Unpack[WriteOptions],
     ) -> Task:
         """Add an action to the backlog; sends a ``tasks.created`` webhook. Scope: write:tasks.
 
-        *module_source* is the code of the module that it belongs to, *deadline* ``YYYY-MM-DD``. The
-        platform enforces the allowed values: ValidationFailedError.
+        *module_source* is the code of the module that it belongs to, *deadline* a date or
+        ``YYYY-MM-DD``. The platform enforces the allowed values: ValidationFailedError.
 
         Retried with one ``idempotency_key``, which *options* may give; with an ``effect_key`` it is
         an effect that happens once. Raises InputError for an empty action or module.
@@ -139,7 +140,7 @@ class AsyncTasksResource(_AsyncResource):
             "timeframe": timeframe or "",
             "quadrant": quadrant or "",
             "assignee": assignee or "",
-            "deadline": deadline or "",
+            "deadline": f"{deadline:%Y-%m-%d}" if isinstance(deadline, date) else deadline or "",
         }
         reads = envelope.part("created", Task)
         return await self._api.post("tasks", body, scope="write:tasks", reads=reads, **options)

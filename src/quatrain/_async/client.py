@@ -111,10 +111,11 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""
-        for platform in self._platforms.values():
-            await platform.aclose()
-        if self._local is not None:
-            self._local.close()
+        try:
+            await _close_all(list(self._platforms.values()))
+        finally:
+            if self._local is not None:
+                self._local.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,3 +127,12 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+async def _close_all(platforms: list[Any]) -> None:
+    """Each of them, whatever closing another raises: who is cancelled leaves none open."""
+    if platforms:
+        try:
+            await platforms[0].aclose()
+        finally:
+            await _close_all(platforms[1:])

@@ -110,12 +110,12 @@ class AsyncTransport:
 
     async def send_timed(self, call: Call, reads: Reader[T]) -> tuple[T, float]:
         """``send``, and the clock's time before the attempt that was answered."""
-        _check(call.timeout, call.max_retries, self._family.input)
-        call = attrs.evolve(call, content=self._encode(call))
+        call = self.prepared(call)
         policy = self._policy
         if call.max_retries is not None:
             policy = attrs.evolve(policy, max_retries=call.max_retries)
         attempts: list[Attempt] = []
+        reached = False
         with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
             while True:
                 number = len(attempts) + 1
@@ -132,9 +132,16 @@ class AsyncTransport:
                     luck=random.random(),  # noqa: S311 - it spreads load
                 )
                 attempts.append(_summary(number, answer, delay))
+                # that the last one was never sent says nothing of those before
+                reached = reached or isinstance(answer, Answer) or answer.sent
                 if delay is None:
-                    raise self._error(answer, tuple(attempts)) from _cause(answer)
+                    raise self._error(answer, tuple(attempts), sent=reached) from _cause(answer)
                 await self.clock.sleep(delay)
+
+    def prepared(self, call: Call) -> Call:
+        """*call* with its body as it is sent; raises InputError for one that can't be sent."""
+        _check(call.timeout, call.max_retries, self._family.input)
+        return attrs.evolve(call, content=self._encode(call))
 
     async def _attempt(self, call: Call, number: int) -> Answer | NoAnswer:
         """One request and its whole answer, or why there is none."""
@@ -234,7 +241,9 @@ class AsyncTransport:
             attempts=attempts,
         )
 
-    def _error(self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...]) -> QuatrainError:
+    def _error(
+        self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...], *, sent: bool = True
+    ) -> QuatrainError:
         if isinstance(answer, Answer):
             return self._family.error(
                 answer.status,
@@ -245,7 +254,7 @@ class AsyncTransport:
             )
         return self._family.transport(
             f"no answer from {self.origin.base_url}: {answer.text}",
-            sent=answer.sent,
+            sent=sent,
             attempts=attempts,
         )
 

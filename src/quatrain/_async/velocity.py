@@ -34,14 +34,29 @@ class AsyncVelocityOS(AsyncPlatformClient):
 
         async with AsyncVelocityOS() as vos:
             me = await vos.whoami()
-            for task in (await vos.tasks.list()).open:
+            backlog = await vos.tasks.list()
+            for task in backlog.open:
                 print(task.action, task.deadline)
+            await vos.tasks.create(f"Call {me.user.name}", "L12", timeframe="this_week")
+
+    - ``profile.get``, ``modules.list``, ``modules.get``, ``offers.list``, ``team.list``,
+      ``partnerships.list``, ``tasks.list`` and ``academy.programs`` read. They take ``timeout`` and
+      ``max_retries`` for the one call.
+    - ``tasks.create`` and ``team.add`` write. They take an ``idempotency_key`` as well, and, when
+      the client is an ``AsyncClient``'s, an ``effect_key``: what is written again with the same one
+      is not done again.
+
+    They raise AuthenticationError, ScopeMissingError, NotFoundError, ValidationFailedError,
+    RateLimitError, ServerError and TransportError, all of them VelocityOSError, and InputError for
+    what is refused before any request.
 
     Settings that are not given come from ``VOS_EXT_KEY``, ``VOS_WEBHOOK_SECRET`` (several: by
     commas) and ``VOS_BASE_URL``. Construction does no I/O; one client serves any number of event
     loops.
 
     - ``api_key``: the install's key, ``vos_ext_…``.
+    - ``base_url``: the platform's origin, without a path; the hosted one unless set. With
+      ``quatrain serve`` it is ``http://127.0.0.1:8787``.
     - ``webhook_secret``: ``whsec_…``, or several of them while they are rotated; for
       ``webhook_handler`` only.
     - ``timeout``: seconds for each step of a request.
@@ -66,12 +81,16 @@ class AsyncVelocityOS(AsyncPlatformClient):
         allow_insecure: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        # both rebound: what is raised from here on shows no secret among this frame's locals
+        webhook_secret = _secrets(webhook_secret)
         if not isinstance(api_key, str | Secret | None):
             raise ConfigError("api_key has to be a string")
         api_key = Secret(api_key or os.environ.get("VOS_EXT_KEY", ""))
         if not api_key:
             raise ConfigError("api_key is missing: pass it, or set VOS_EXT_KEY")
-        self._webhook_secrets = _secrets(webhook_secret)
+        if webhook_secret is None:
+            raise ConfigError("webhook_secret has to be a string, or several")
+        self._webhook_secrets = webhook_secret
         # the HTTP stack comes with the first client: who imports the package need not wait for it
         from .business import (  # noqa: PLC0415
             AsyncAcademyResource,
@@ -163,11 +182,12 @@ class AsyncVelocityOS(AsyncPlatformClient):
         self._api.effects = effects
 
 
-def _secrets(given: WebhookSecrets | None) -> tuple[Secret, ...]:
+def _secrets(given: WebhookSecrets | None) -> tuple[Secret, ...] | None:
+    """Those that are given, or else set; None for what can't be any."""
     if given is None:
         given = [part.strip() for part in os.environ.get("VOS_WEBHOOK_SECRET", "").split(",")]
     if isinstance(given, str | Secret):
         given = [given]
     if not isinstance(given, Sequence) or not all(isinstance(s, str | Secret) for s in given):
-        raise ConfigError("webhook_secret has to be a string, or several")
+        return None
     return tuple(secret for secret in map(Secret, given) if secret)

@@ -8,6 +8,7 @@ APIError and TransportError of :mod:`quatrain.velocity`.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Unpack
 
 from .. import _envelope as envelope
@@ -118,13 +119,13 @@ class TasksResource(_Resource):
         timeframe: Timeframe | str = "",
         quadrant: Quadrant | str | None = None,
         assignee: str = "",
-        deadline: str = "",
+        deadline: str | date = "",
         **options: Unpack[WriteOptions],
     ) -> Task:
         """Add an action to the backlog; sends a ``tasks.created`` webhook. Scope: write:tasks.
 
-        *module_source* is the code of the module that it belongs to, *deadline* ``YYYY-MM-DD``. The
-        platform enforces the allowed values: ValidationFailedError.
+        *module_source* is the code of the module that it belongs to, *deadline* a date or
+        ``YYYY-MM-DD``. The platform enforces the allowed values: ValidationFailedError.
 
         Retried with one ``idempotency_key``, which *options* may give; with an ``effect_key`` it is
         an effect that happens once. Raises InputError for an empty action or module.
@@ -136,7 +137,7 @@ class TasksResource(_Resource):
             "timeframe": timeframe or "",
             "quadrant": quadrant or "",
             "assignee": assignee or "",
-            "deadline": deadline or "",
+            "deadline": f"{deadline:%Y-%m-%d}" if isinstance(deadline, date) else deadline or "",
         }
         reads = envelope.part("created", Task)
         return self._api.post("tasks", body, scope="write:tasks", reads=reads, **options)

@@ -112,10 +112,11 @@ class Client:
 
     def close(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""
-        for platform in self._platforms.values():
-            platform.close()
-        if self._local is not None:
-            self._local.close()
+        try:
+            _close_all(list(self._platforms.values()))
+        finally:
+            if self._local is not None:
+                self._local.close()
 
     def __enter__(self) -> Self:
         return self
@@ -127,3 +128,12 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _close_all(platforms: list[Any]) -> None:
+    """Each of them, whatever closing another raises: who is cancelled leaves none open."""
+    if platforms:
+        try:
+            platforms[0].close()
+        finally:
+            _close_all(platforms[1:])

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+import attrs
+
 from .. import _http
 from .._envelope import Reader, opened
-from .._options import CallOptions, WriteOptions
+from .._options import CallOptions
 from .._structure import RefusedAnswerError, WireError
 from ..errors.velocity import ConfigError, InputError, ScopeMissingError
 from ..models.velocity import Response, Scope
@@ -63,29 +66,45 @@ class ExtensionAPI:
         *,
         scope: Scope,
         reads: Reader[T],
-        **options: Unpack[WriteOptions],
+        effect_key: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> T:
         """Write something: once with each idempotency key, or as an effect that happens once."""
         self.require(scope)
-        effect_key = options.pop("effect_key", None)
+        call = Call(
+            name=f"velocity.{path}",
+            method="POST",
+            path=(*ROOT, path),
+            body=body,
+            # with its idempotency key the server knows a repetition for what it is
+            repeatable=True,
+            timeout=timeout,
+            max_retries=max_retries,
+        )
         if effect_key is None:
-            return self._send(_write(path, body, options), reads)
-        if options.get("idempotency_key") is not None:
+            key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+            return self._send(_keyed(call, key), reads)
+        if idempotency_key is not None:
             raise InputError("an effect has an idempotency key of its own: pass one of the two")
         if self.effects is None:
             raise ConfigError("effect_key needs a client that holds Verity as well: Client")
+        call = self.transport.prepared(call)  # a slip in the arguments is no failed effect
 
         def act(effect: EffectContext) -> Mapping[str, Any]:
-            options["idempotency_key"] = effect.idempotency_key
             # what can't be read is an error of the one who writes, not of all who come later
-            return self._send(_write(path, body, options), lambda answer: _raw(answer, reads))
+            keyed = _keyed(call, effect.idempotency_key)
+            return self._send(keyed, lambda answer: _raw(answer, reads))
 
         answer = self.effects().protect(effect_key, act=act, effect_name=f"velocity.{path}")
-        try:
-            return reads(opened(answer))
-        except (RefusedAnswerError, WireError):
-            msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
-            raise InputError(msg) from None
+        with contextlib.suppress(RefusedAnswerError, WireError):
+            response = opened(answer)
+            value = reads(response)
+            if _repeats(response, body):
+                return value
+        msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
+        raise InputError(msg)
 
     def _send(self, call: Call, reads: Reader[T]) -> T:
         def read(body: Any) -> T:
@@ -102,18 +121,12 @@ def _raw(response: Response, reads: Reader[Any]) -> Mapping[str, Any]:
     return response.raw
 
 
-def _write(path: str, body: Mapping[str, Any], options: WriteOptions) -> Call:
-    key = options.get("idempotency_key")
-    if key is None:
-        key = str(uuid.uuid4())
-    return Call(
-        name=f"velocity.{path}",
-        method="POST",
-        path=(*ROOT, path),
-        headers={"Idempotency-Key": _http.check_header("idempotency_key", key, InputError)},
-        body=body,
-        # with its idempotency key the server knows a repetition for what it is
-        repeatable=True,
-        timeout=options.get("timeout"),
-        max_retries=options.get("max_retries"),
-    )
+def _repeats(response: Response, body: Mapping[str, Any]) -> bool:
+    """Whether fields that were written come back: no two kinds of write have any in common."""
+    parts = [part for part in response.data.values() if isinstance(part, Mapping)]
+    return any(not body.keys().isdisjoint(part) for part in parts)
+
+
+def _keyed(call: Call, key: str) -> Call:
+    value = _http.check_header("idempotency_key", key, InputError)
+    return attrs.evolve(call, headers={"Idempotency-Key": value})

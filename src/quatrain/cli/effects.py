@@ -14,7 +14,7 @@ from quatrain.verity import VerityClient
 
 from .export import export_effects
 from .options import LedgerOptions, json_option, ledger_options, limit_option
-from .output import note, print_json, results, waiting
+from .output import note, print_json, print_table, results, waiting
 from .tables import STATUS_STYLES, effect_card, effects_table, events_table
 from .text import printable
 
@@ -78,7 +78,7 @@ def list_(ledger: LedgerOptions, limit: int, as_json: bool, **filters: str | Non
     if as_json:
         print_json([effect.raw for effect in shown])
     else:
-        results().print(effects_table(shown))
+        print_table(effects_table(shown))
     if more:
         note(f"There are more than {limit}: raise --limit, or export them.")
 
@@ -89,7 +89,10 @@ def list_(ledger: LedgerOptions, limit: int, as_json: bool, **filters: str | Non
 @json_option
 @ledger_options
 def show(ledger: LedgerOptions, key: str, namespace: str | None, as_json: bool) -> None:
-    """Show the effect KEY, with its input, its outcome and its audit trail."""
+    """Show the effect KEY.
+
+    With its input, its outcome and its audit trail.
+    """
     with waiting("Asking the ledger"), ledger.open() as client:
         namespace = namespace or _namespace_of(client, key)
         effect = client.effects.get(key, namespace=namespace)

@@ -15,7 +15,7 @@ from quatrain.server.settings import Settings
 from quatrain.server.store import SqliteStore
 
 from .options import database_option, json_option
-from .output import note, print_json, results
+from .output import note, print_json, print_table
 from .tables import table
 from .text import cell, printable
 
@@ -64,7 +64,10 @@ def create(database: Path, live: bool, name: str, tenant: str, scopes: tuple[str
 @database_option
 @json_option
 def list_(database: Path, as_json: bool) -> None:
-    """List the keys, revoked ones too; what they open them with is not known."""
+    """List the keys, revoked ones too.
+
+    Only the first characters of each are known.
+    """
     with _key_ring(database, must_exist=True) as ring:
         found = ring.list()
     if as_json:
@@ -76,14 +79,17 @@ def list_(database: Path, as_json: bool) -> None:
         times = [_time(at) for at in (key.created_at, key.last_used_at, key.revoked_at)]
         style = "" if key.revoked_at is None else "dim"
         rows.add_row(*(cell(value, style=style) for value in [*cells, *times]))
-    results().print(rows)
+    print_table(rows)
 
 
 @keys.command()
 @database_option
 @click.argument("key_id")
 def revoke(database: Path, key_id: str) -> None:
-    """Revoke the key KEY_ID, which `keys list` shows; within a second nobody gets in with it."""
+    """Revoke the key KEY_ID, which `keys list` shows.
+
+    Within a second nobody gets in with it.
+    """
     with _key_ring(database, must_exist=True) as ring:
         key = ring.revoke(key_id)
     note(f"{key.key_id}, named {printable(key.name)}, is revoked.")

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -15,6 +15,7 @@ from quatrain._secret import Secret
 from quatrain.errors import InputError, QuatrainError
 
 from .management import ManagementOptions, management_options
+from .management_tables import coverage
 from .options import json_option
 from .output import note, waiting
 from .text import json_shown, json_text, printable
@@ -28,6 +29,7 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8788
 PATH: Final = "/webhooks"
 """Where it says to be; it takes any path."""
+EXTENSION_HELP: Final = "Whose events; unless given, those of the only one, or of `local`."
 
 
 def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -60,14 +62,16 @@ def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     "--secret",
     envvar="VOS_WEBHOOK_SECRET",
     show_envvar=True,
-    help="What signs the deliveries. Prefer the environment: others can see command lines.",
+    help="What signs the deliveries, several by commas; with --register one is made up by default."
+    " Prefer the environment: others can see command lines.",
 )
 @click.option(
     "--register",
     is_flag=True,
-    help="Have the platform send its events here, for as long as it runs.",
+    help="Have the platform send its events here, for as long as this runs. `quatrain serve` has to"
+    " run on the same database, or nobody sends.",
 )
-@click.option("--extension", metavar="SLUG", help="With --register: whose events.")
+@click.option("--extension", metavar="SLUG", help=f"With --register. {EXTENSION_HELP}")
 @json_option
 @management_options
 def listen(
@@ -82,39 +86,51 @@ def listen(
     """Receive webhooks on this machine and print them, until Ctrl-C.
 
     Each is verified and answered: 200 if its signature is right, 401 if not, which is not handed
-    on. With --forward-to the other's answer is what counts; 502 says that there was none.
+    on. With --forward-to the other's answer is what counts; 502 says that there was none. Headers
+    and body come there as they were sent, so it can verify them as well, by the same secret.
     """
     if extension is not None and not register:
         raise click.UsageError("--extension goes with --register.")
-    if not secret and not register:
+    known = _known(secret)
+    if not known and not register:
         raise click.UsageError("which secret? Set VOS_WEBHOOK_SECRET, or give --register.")
     from quatrain.server.serve import bind, url_of  # noqa: PLC0415  the web framework is slow
 
     listener = bind(HOST, port)
     try:
         if not register:
-            _receive(listener, Secret(secret or ""), forward_to, as_json=as_json)
+            _receive(listener, known, forward_to, "", as_json=as_json)
             return
         # bound before it is told of, so that nothing is sent in vain
         url = f"{url_of(listener)}{PATH}"
-        with _registered(platform, url, extension, secret) as made:
-            _receive(listener, made, forward_to, as_json=as_json)
+        with _registered(platform, url, extension, known[0] if known else None) as made:
+            told = f" It gets {coverage(made)}."
+            if forward_to and not known:  # or nobody there could verify
+                told += f"\nThe secret, this once: export VOS_WEBHOOK_SECRET={made['secret']}"
+            known = known or [Secret(made["secret"])]
+            _receive(listener, known, forward_to, told, as_json=as_json)
     except KeyboardInterrupt:  # the way to stop it: no failure
         note("Stopped.")
     finally:
         listener.close()
 
 
+def _known(secret: str | None) -> list[Secret]:
+    """The secrets that are given, as the clients read them: by commas, the newest first."""
+    return [Secret(part.strip()) for part in (secret or "").split(",") if part.strip()]
+
+
 @contextmanager
 def _registered(
-    platform: ManagementOptions, url: str, extension: str | None, secret: str | None
-) -> Iterator[Secret]:
-    """Send the events to *url* meanwhile; the secret that signs them."""
+    platform: ManagementOptions, url: str, extension: str | None, secret: Secret | None
+) -> Iterator[dict[str, Any]]:
+    """Send the events to *url* meanwhile; the endpoint, with the secret that signs them."""
     with _ended_by_sigterm():
         with waiting("Asking the platform"), platform.open(create=True) as client:
-            made = client.post("webhooks", url=url, extension=extension, secret=secret or None)
+            signing = None if secret is None else secret.reveal()
+            made = client.post("webhooks", url=url, extension=extension, secret=signing)
         try:
-            yield Secret(made["secret"])
+            yield made
         finally:
             try:
                 with platform.open() as client:
@@ -139,9 +155,17 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _receive(
-    listener: socket.socket, secret: Secret, forward_to: str | None, *, as_json: bool
+    listener: socket.socket,
+    known: list[Secret],
+    forward_to: str | None,
+    told: str,
+    *,
+    as_json: bool,
 ) -> None:
-    """Serve until a signal ends it; raises KeyboardInterrupt for Ctrl-C, OSError without output."""
+    """Serve until a signal ends it; *told* is said once it does.
+
+    Raises KeyboardInterrupt for Ctrl-C, OSError without output.
+    """
     from quatrain.server.serve import Server, url_of  # noqa: PLC0415  the web framework is slow
     from quatrain.webhooks import WebhookHandler  # noqa: PLC0415
 
@@ -157,9 +181,9 @@ def _receive(
             server.should_exit = True
 
     def announce(url: str) -> None:
-        note(f"Listening on {url}{PATH}. Ctrl-C stops it.")
+        note(f"Listening on {url}{PATH}. Ctrl-C stops it.{told}")
 
-    app = make_app(WebhookHandler(secret), show, forward_to=forward_to)
+    app = make_app(WebhookHandler(known), show, forward_to=forward_to)
     server = Server(app, url=url_of(listener), on_ready=announce)
     server.run(sockets=[listener])
     if failures:

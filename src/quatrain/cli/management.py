@@ -14,6 +14,7 @@ import click
 from quatrain._retry import RetryPolicy
 from quatrain._runtime._sync import SYSTEM_CLOCK
 from quatrain._secret import Secret
+from quatrain._structure import SNAKE_CASE
 from quatrain._sync.transport import Call, Transport
 from quatrain.errors._family import SHARED
 
@@ -50,7 +51,7 @@ class Management:
         return self._send(Call(name=NAME, method="POST", path=path, body=body))
 
     def _send(self, call: Call) -> dict[str, Any]:
-        return self._transport.send(call, dict[str, Any])
+        return self._transport.send(call, SNAKE_CASE.reads(dict[str, Any]))
 
 
 @attrs.frozen
@@ -113,7 +114,7 @@ _OPTIONS: Final = (
         "--url",
         envvar="QUATRAIN_URL",
         show_envvar=True,
-        help="Instead: a platform that is served, http://127.0.0.1:8787",
+        help="Instead: a platform that is served, without a path: http://127.0.0.1:8787",
     ),
     click.option(
         "--api-key",

@@ -8,11 +8,12 @@ from typing import Any, Final
 from rich.table import Table
 
 from .tables import card, payload, table
-from .text import cell
+from .text import cell, printable
 
 __all__ = [
     "DELIVERY_STYLES",
     "account_card",
+    "coverage",
     "deliveries_table",
     "endpoints_table",
     "installs_table",
@@ -90,6 +91,12 @@ def endpoints_table(endpoints: Iterable[Wire]) -> Table:
         times = [each["created_at"], each["removed_at"]]
         _add(rows, [*values, *times], gone=each["removed_at"] is not None)
     return rows
+
+
+def coverage(endpoint: Wire) -> str:
+    """Which events it gets, in words."""
+    events = "every event" if endpoint["events"] == ["*"] else ", ".join(endpoint["events"])
+    return printable(f"{events} of {endpoint['extension_slug']}")
 
 
 def deliveries_table(deliveries: Iterable[Wire]) -> Table:

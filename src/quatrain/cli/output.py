@@ -10,10 +10,11 @@ from typing import Any, Final
 import click
 from rich.console import Console
 from rich.status import Status
+from rich.table import Table
 
 from .text import json_text
 
-__all__ = ["note", "print_json", "results", "waiting"]
+__all__ = ["note", "print_json", "print_table", "results", "waiting"]
 
 #: Wide enough for any table: a file or a pipe has no width, and nothing is cut off for it.
 UNLIMITED: Final = 100_000
@@ -23,6 +24,23 @@ def results() -> Console:
     """A console on standard output."""
     width = None if sys.stdout.isatty() else UNLIMITED
     return Console(width=width, highlight=False, emoji=False)
+
+
+def print_table(rows: Table) -> None:
+    """*rows* on standard output; below each other where the terminal is too narrow for a table.
+
+    An id in pieces can't be copied, and the next command may want it.
+    """
+    console = results()
+    unbounded = console.options.update(max_width=UNLIMITED)
+    if not rows.rows or console.measure(rows, options=unbounded).maximum <= console.width:
+        console.print(rows)
+        return
+    for number, cells in enumerate(zip(*(column.cells for column in rows.columns), strict=True)):
+        if number:
+            console.print()
+        for column, value in zip(rows.columns, cells, strict=True):
+            console.print(f"{column.header}: ", value, sep="", soft_wrap=True)
 
 
 def note(message: str) -> None:

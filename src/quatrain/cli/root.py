@@ -104,7 +104,7 @@ def never_fail_to_print() -> None:
     name="quatrain",
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Effects that happen exactly once: a local platform, and a look into its ledger.",
+    help="A local platform: effects that happen exactly once, a founder's business data, webhooks.",
 )
 @click.version_option(__version__, prog_name="quatrain")
 def quatrain() -> None:

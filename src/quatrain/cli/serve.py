@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -84,6 +85,8 @@ def serve(
         except OSError:  # nobody reads it any more, which is no reason not to serve
             discard_output()
 
+    # whoever runs it is to learn what it warns of, and why a request failed
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         run(settings, on_ready=announce)
     except KeyboardInterrupt:  # the way to stop it: no failure

@@ -42,6 +42,8 @@ def table(*columns: str, title: str | None = None) -> Table:
 def card(fields: Mapping[str, Any]) -> Table:
     """One thing, a field a row; what is None is left out."""
     made = Table.grid(padding=(0, 2))
+    made.add_column()
+    made.add_column(overflow="fold")
     for name, value in fields.items():
         if value is not None:
             made.add_row(Text(name, style="dim"), value if isinstance(value, Text) else cell(value))

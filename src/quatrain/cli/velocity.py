@@ -11,7 +11,7 @@ from quatrain.models.velocity import Scope
 from .management import ManagementOptions, management_options
 from .management_tables import account_card, installs_table, modules_table, team_table
 from .options import json_option, json_value
-from .output import note, print_json, results, waiting
+from .output import note, print_json, print_table, results, waiting
 from .text import printable
 from .velocity_tasks import tasks
 
@@ -55,7 +55,10 @@ def seed(platform: ManagementOptions) -> None:
 @click.option("--source", help="Who changed it, as the webhook tells.")
 @management_options
 def tier(platform: ManagementOptions, tier: str, source: str | None) -> None:
-    """Change the founder's subscription to TIER."""
+    """Change the founder's subscription to TIER, any word.
+
+    On the tier academy there are programs for extensions to see.
+    """
     with waiting("Asking the platform"), platform.open() as client:
         account = client.post("velocity", "subscription", tier=tier, source=source)
     note(f"{_name(account)} is on the tier {printable(account['tier'])}.")
@@ -94,6 +97,10 @@ def install(
     Only the key goes to standard output:
 
         export VOS_EXT_KEY=$(quatrain velocity install ghl-sync)
+
+    Clients use it on the hosted platform, unless told of the one that `quatrain serve` runs:
+
+        export VOS_BASE_URL=http://127.0.0.1:8787
     """
     with waiting("Asking the platform"), platform.open(create=True) as client:
         made = client.post(
@@ -118,20 +125,26 @@ def install(
 @json_option
 @management_options
 def installs(platform: ManagementOptions, as_json: bool) -> None:
-    """List the installs, revoked ones too; what they open the platform with is not known."""
+    """List the installs, revoked ones too.
+
+    Only the first characters of each key are known.
+    """
     with waiting("Asking the platform"), platform.open() as client:
         found = client.get("velocity", "installs")["items"]
     if as_json:
         print_json(found)
     else:
-        results().print(installs_table(found))
+        print_table(installs_table(found))
 
 
 @velocity.command()
 @click.argument("install_id")
 @management_options
 def revoke(platform: ManagementOptions, install_id: str) -> None:
-    """Revoke INSTALL_ID, which `velocity installs` shows; its key opens nothing any more."""
+    """Revoke INSTALL_ID, which `velocity installs` shows.
+
+    Its key opens nothing any more.
+    """
     with waiting("Asking the platform"), platform.open() as client:
         gone = client.post("velocity", "installs", install_id, "revoke")
     note(f"{gone['install_id']}, of {printable(gone['extension_slug'])}, is revoked.")
@@ -155,7 +168,7 @@ def list_team(platform: ManagementOptions, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        results().print(team_table(found))
+        print_table(team_table(found))
 
 
 @team.command("add")
@@ -185,7 +198,7 @@ def list_modules(platform: ManagementOptions, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        results().print(modules_table(found))
+        print_table(modules_table(found))
 
 
 @modules.command("complete")

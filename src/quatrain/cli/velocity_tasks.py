@@ -13,7 +13,7 @@ from quatrain.models.velocity import Category, Quadrant, Timeframe
 from .management import ManagementOptions, management_options
 from .management_tables import tasks_table
 from .options import json_option
-from .output import note, print_json, results, waiting
+from .output import note, print_json, print_table, waiting
 from .text import printable
 
 __all__ = ["tasks"]
@@ -54,7 +54,7 @@ def list_(platform: ManagementOptions, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        results().print(tasks_table([*found["open"], *found["completed"]]))
+        print_table(tasks_table([*found["open"], *found["completed"]]))
 
 
 @tasks.command()

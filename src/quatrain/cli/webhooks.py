@@ -8,13 +8,13 @@ from typing import Any, Final, get_args
 import click
 
 from quatrain.errors import ConflictError, NotFoundError
-from quatrain.models.velocity import EventType
+from quatrain.models.velocity import EVENT_SCOPES, EventType
 
-from .listen import listen
+from .listen import EXTENSION_HELP, listen
 from .management import Management, ManagementOptions, management_options
-from .management_tables import DELIVERY_STYLES, deliveries_table, endpoints_table
+from .management_tables import DELIVERY_STYLES, coverage, deliveries_table, endpoints_table
 from .options import json_option, json_value, limit_option
-from .output import note, print_json, results, waiting
+from .output import note, print_json, print_table, waiting
 from .text import printable
 
 __all__ = ["webhooks"]
@@ -37,7 +37,10 @@ def _event_names(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 
 @click.group()
 def webhooks() -> None:
-    """Say where events go, look at what was sent, and receive it."""
+    """Say where events go, look at what was sent, and receive it.
+
+    `quatrain serve`, on the same database, is what sends.
+    """
 
 
 webhooks.add_command(listen)
@@ -54,7 +57,7 @@ webhooks.add_command(listen)
     callback=_event_names,
     help="These events only, with commas between them. Repeatable; every event by default.",
 )
-@click.option("--extension", metavar="SLUG", help="Whose events; needed when there are several.")
+@click.option("--extension", metavar="SLUG", help=EXTENSION_HELP)
 @click.option("--secret", help="What signs them, 16 characters or more; one is made up by default.")
 @management_options
 def add(
@@ -64,7 +67,9 @@ def add(
     extension: str | None,
     secret: str | None,
 ) -> None:
-    """Send events to URL from now on, and print the secret that signs them, this once.
+    """Send events to URL, and print the secret that signs them, this once.
+
+    Those of changes from now on, as far as the extension's scopes allow.
 
     Only the secret goes to standard output:
 
@@ -79,27 +84,31 @@ def add(
             secret=secret,
         )
     click.echo(made["secret"])
-    note(f"{_described(made)}. The secret can't be shown again.")
+    where = f"{coverage(made)} to {printable(made['url'])}"
+    note(f"{made['endpoint_id']}: {where}. The secret can't be shown again.")
 
 
 @webhooks.command("list")
 @json_option
 @management_options
 def list_(platform: ManagementOptions, as_json: bool) -> None:
-    """List where events go, and where they went before it was removed."""
+    """List where events go, removed endpoints too."""
     with waiting("Asking the platform"), platform.open() as client:
         found = client.get("webhooks")["items"]
     if as_json:
         print_json(found)
     else:
-        results().print(endpoints_table(found))
+        print_table(endpoints_table(found))
 
 
 @webhooks.command()
 @click.argument("endpoint_id")
 @management_options
 def remove(platform: ManagementOptions, endpoint_id: str) -> None:
-    """Send nothing more to ENDPOINT_ID, which `webhooks list` shows; what waits is cancelled."""
+    """Send nothing more to ENDPOINT_ID, which `webhooks list` shows.
+
+    What waits is cancelled.
+    """
     with waiting("Asking the platform"), platform.open() as client:
         removed = client.post("webhooks", endpoint_id, "remove")
     note(f"{removed['endpoint_id']}, {printable(removed['url'])}, is removed.")
@@ -116,7 +125,10 @@ def remove(platform: ManagementOptions, endpoint_id: str) -> None:
 def deliveries(
     platform: ManagementOptions, status: str | None, event: str | None, limit: int, as_json: bool
 ) -> None:
-    """List deliveries, newest first: those that were made, wait or have failed."""
+    """List deliveries, newest first.
+
+    Those that were made, and those that wait, have failed or were cancelled.
+    """
     with waiting("Asking the platform"), platform.open() as client:
         found: list[dict[str, Any]] = []
         more = False
@@ -127,7 +139,7 @@ def deliveries(
     if as_json:
         print_json(found)
     else:
-        results().print(deliveries_table(found))
+        print_table(deliveries_table(found))
     if more:
         note(f"There are more than {limit}: raise --limit.")
 
@@ -137,7 +149,10 @@ def deliveries(
 @click.option("--failed", is_flag=True, help="All that have failed, too.")
 @management_options
 def resend(platform: ManagementOptions, delivery_ids: tuple[str, ...], failed: bool) -> None:
-    """Send deliveries once more, whatever became of them, under the ids they had."""
+    """Send deliveries once more.
+
+    Whatever became of them, and under the ids they had: a receiver that handled one will not again.
+    """
     if not delivery_ids and not failed:
         raise click.UsageError("which deliveries? Give their ids, or --failed.")
     with waiting("Asking the platform"), platform.open() as client:
@@ -165,7 +180,7 @@ def _resent(client: Management, delivery_id: str) -> str | None:
 
 
 @webhooks.command()
-@click.argument("event", type=click.Choice(EVENTS))
+@click.argument("event", metavar="EVENT", type=click.Choice(EVENTS))
 @click.option(
     "--payload",
     metavar="JSON|@FILE",
@@ -173,12 +188,20 @@ def _resent(client: Management, delivery_id: str) -> str | None:
     help="What it tells, an object; a sample of that event by default.",
 )
 @management_options
-def trigger(platform: ManagementOptions, event: str, payload: Any) -> None:
-    """Send an EVENT that did not happen, to whoever would get a real one."""
+def trigger(platform: ManagementOptions, event: EventType, payload: Any) -> None:
+    """Send an EVENT that did not happen.
+
+    To whoever would get a real one: module.updated, tasks.created, tasks.updated, team.added,
+    subscription.changed, extension.installed or extension.revoked.
+    """
     with waiting("Asking the platform"), platform.open() as client:
         count = client.post("webhooks", "trigger", event=event, payload=payload)["deliveries"]
     if not count:
-        note("Nobody gets that event: `quatrain webhooks add URL` says where it should go.")
+        scope = EVENT_SCOPES[event]
+        note(
+            "Nobody gets that event: `quatrain webhooks add URL` says where it should go, if the"
+            f" extension's scopes have {scope}."
+        )
     else:
         note(f"{event} goes to {count:,} {'endpoint' if count == 1 else 'endpoints'}.")
 
@@ -191,10 +214,3 @@ def _deliveries(client: Management, **query: Any) -> Iterator[dict[str, Any]]:
         cursor = page["next_cursor"]
         if cursor is None:
             return
-
-
-def _described(endpoint: dict[str, Any]) -> str:
-    events = "every event" if endpoint["events"] == ["*"] else ", ".join(endpoint["events"])
-    return printable(
-        f"{endpoint['endpoint_id']}: {events} of {endpoint['extension_slug']} to {endpoint['url']}"
-    )

@@ -67,8 +67,8 @@ class InputError(QuatrainError, ValueError):
 class TransportError(QuatrainError):
     """There was no answer: connect, timeout, protocol.
 
-    ``sent`` is False when the request surely never reached the server. ``attempts`` lists every
-    try. The transport's own exception is the ``__cause__``.
+    ``sent`` is False when the request surely never reached the server, by none of its ``attempts``,
+    which lists every try. The transport's own exception is the ``__cause__``.
     """
 
     def __init__(

@@ -62,8 +62,8 @@ class PermissionDeniedError(APIError, _base.PermissionDeniedError):
 class ScopeMissingError(PermissionDeniedError):
     """The install was not granted *scope*: known before the request, or answered with 403.
 
-    ``status_code`` is 403 and ``code`` "scope_required" either way; ``body`` is None when no
-    request was made.
+    ``code`` is "scope_required" either way, and ``status_code`` 403, unless the answer had another;
+    ``body`` is None when no request was made.
     """
 
     def __init__(

@@ -120,8 +120,10 @@ class EmbeddedPlatform:
         """Have the webhooks of the tenant's business sent to *url*, all or some *events* of them.
 
         They are those that an extension with every scope gets, and are signed with
-        ``webhook_secret``, which is answered. The endpoint stays in the database. Raises InputError
-        for a URL or events that can't be taken, ConfigError before ``start``.
+        ``webhook_secret``, which is answered. The endpoint stays in the database; one
+        that is there with this URL is taken over, with what waits for it. Raises InputError
+        for a URL or events that can't be taken, StoreUnavailableError when the database can't be
+        used, ConfigError before ``start``.
         """
         return self._running().local.add_webhook(url, events=events)
 

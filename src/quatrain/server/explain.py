@@ -1,13 +1,14 @@
-"""Every mistake in a value that did not fit its shape, each with its place.
+"""The mistakes in a value that did not fit its shape, each with its place.
 
-Runs only after the quick reading failed, so it may take its time.
+Runs only after the quick reading failed, so it may take some time.
 """
 
 from __future__ import annotations
 
+import itertools
 import types
 import typing
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -15,6 +16,9 @@ from .problems import Fault
 from .shapes import Shape, kind_of
 
 Loc = tuple[str | int, ...]
+
+MAX_OF_A_LIST: Final = 20
+"""A body has room for half a million wrong items; telling all would keep everybody else waiting."""
 
 
 def explain(shape: Shape[Any], data: Any, loc: Loc) -> list[Fault]:
@@ -72,11 +76,12 @@ def _of_choice(choices: tuple[Any, ...], value: Any, loc: Loc) -> list[Fault]:
 def _of_list(shape: Shape[Any], kind: Any, value: Any, loc: Loc) -> list[Fault]:
     if not isinstance(value, list):
         return [Fault(loc, f"expected an array, got {kind_of(value)}", "type")]
-    return [
+    faults = (
         fault
         for index, item in enumerate(value)
         for fault in _of_type(shape, kind, item, (*loc, index))
-    ]
+    )
+    return list(itertools.islice(faults, MAX_OF_A_LIST))
 
 
 def _of_union(shape: Shape[Any], args: tuple[Any, ...], value: Any, loc: Loc) -> list[Fault]:

@@ -19,6 +19,7 @@ from quatrain._secret import Secret
 from quatrain.errors import InputError
 
 from . import recognizer
+from .ids import row_id
 from .recognizer import Found, Recognizer, digest_of, hint_of
 from .store import SqliteStore, queries
 
@@ -120,7 +121,8 @@ class KeyRing:
 
         Revoking twice is fine. Raises InputError for a key that there is not.
         """
-        key = self._store.write_blocking(_revoke, {"id": _row_id(key_id)})
+        number = row_id(key_id, "key")
+        key = None if number is None else self._store.write_blocking(_revoke, {"id": number})
         if key is None:
             raise InputError(f"there is no key {key_id!r}")
         self._recognizer.forget()
@@ -164,13 +166,6 @@ def _scopes(scopes: Iterable[str]) -> frozenset[str]:
         known = ", ".join(sorted(ALL_SCOPES))
         raise InputError(f"there is no scope {min(unknown)!r}; there are {known}")
     return chosen
-
-
-def _row_id(key_id: str) -> int:
-    head, _, number = key_id.partition("_")
-    if head == "key" and number.isascii() and number.isdecimal() and len(number) < 19:
-        return int(number)
-    raise InputError(f"there is no key {key_id!r}")
 
 
 # -- operations of the store ----------------------------------------------------------------------

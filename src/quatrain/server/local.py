@@ -20,6 +20,7 @@ from .keys import KeyRing, Mode
 from .lent import Lent
 from .portal import AsyncPortalTransport, Portal, PortalTransport
 from .settings import Settings
+from .store import StoreUnavailableError
 from .velocity.seeding import SLUG
 
 __all__ = ["LocalPlatform"]
@@ -93,24 +94,30 @@ class LocalPlatform:
         """Have the webhooks of the tenant's business sent to *url*, all or some *events* of them.
 
         They are those that an extension with every scope gets, and are signed with
-        ``webhook_secret``, which is answered. The endpoint stays in the database. Starts the
-        platform. Raises InputError for a URL or events that can't be taken.
+        ``webhook_secret``, which is answered. The endpoint stays in the database; one that is there
+        with this URL is taken over, with what waits for it. Starts the platform. Raises InputError
+        for a URL or events that can't be taken, StoreUnavailableError when the database can't be
+        used.
         """
         body = {
             "url": url,
             "events": None if events is None else sorted(events),
             "extension": SLUG,
             "secret": self.webhook_secret.reveal(),
+            "replace": True,
         }
         with self.http_client() as client:
             # the extension is there from the first use of its key on
             who = client.get(f"{ORIGIN}/api/v1/extensions/whoami", headers=_as(self.velocity_key))
-            who.raise_for_status()
+            if not who.is_success:
+                raise StoreUnavailableError(who.json()["error"]["message"])
             answer = client.post(
                 f"{self.manage_url}/webhooks", json=body, headers=_as(self.api_key)
             )
         if not answer.is_success:
-            raise InputError(answer.json()["message"])
+            mistaken = answer.status_code == 422
+            kind = InputError if mistaken else StoreUnavailableError
+            raise kind(answer.json()["message"])
         return self.webhook_secret
 
     def transport(self) -> PortalTransport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import secrets
@@ -14,7 +15,7 @@ import attrs
 
 from quatrain._secret import Secret
 
-from .store import SqliteStore
+from .store import SqliteStore, StoreUnavailableError
 
 P = TypeVar("P")
 
@@ -70,27 +71,31 @@ class Recognizer(Generic[P]):
         """Whose key that is; None for an unknown or revoked one."""
         digest = digest_of(presented)
         now = self._monotonic()
-        known = self._known.get(digest)
+        remembered = self._known
+        known = remembered.get(digest)
         if known is not None and now < known[1]:
             return known[0]
         if digest in self._lent:
             make, argument = self._lent[digest]
             lent = await self._store.write(make, argument)
-            self._known[digest] = lent, math.inf
+            remembered[digest] = lent, math.inf
             return lent
         found = await self._store.read(self._find, digest)
         if found is None:
-            self._known.pop(digest, None)
+            remembered.pop(digest, None)
             return None
         used = found.last_used_at
         if used is None or self._store.now_ms() - used >= _TOUCH_EVERY_MS:
-            self._store.write_unawaited(self._touch, {"id": found.row_id})
-        self._known[digest] = found.principal, now + TRUSTED_FOR
+            # who only reads need not wait until the database can be written again
+            with contextlib.suppress(StoreUnavailableError):
+                self._store.write_unawaited(self._touch, {"id": found.row_id})
+        remembered[digest] = found.principal, now + TRUSTED_FOR
         return found.principal
 
     def forget(self) -> None:
         """Look every key up again: something about them has changed."""
-        self._known.clear()
+        # another one, and not this one emptied: a look-up under way is about to write into this
+        self._known = {}
 
 
 def new_secret(prefix: str) -> Secret:

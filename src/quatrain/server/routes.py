@@ -56,15 +56,10 @@ def _segments(scope: Scope) -> list[str]:
     """The path below the mount."""
     root: str = scope.get("root_path", "")
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    prefix = root.encode()
-    if not raw.startswith(prefix + b"/"):  # the prefix itself is percent-encoded: odd, and fine
-        path: str = scope["path"]
-        return path.removeprefix(root).strip("/").split("/")
+    # counted, not compared: a client may have encoded the mount as well
+    parts = raw.partition(b"?")[0].split(b"/")[1 + root.count("/") :]
     try:
-        return [
-            unquote_to_bytes(part).decode("utf-8")
-            for part in raw.removeprefix(prefix).partition(b"?")[0][1:].split(b"/")
-        ]
+        return [unquote_to_bytes(part).decode("utf-8") for part in parts]
     except UnicodeDecodeError:
         # servers decode with replacement characters: two names could become one
         raise ProblemError(400, "not_utf8", "the path is not UTF-8") from None

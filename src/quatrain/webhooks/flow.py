@@ -6,6 +6,7 @@ It yields what has to be done, and two short drivers do it: ``drive`` for plain 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -63,16 +64,18 @@ class Ask:
         return self.state
 
 
-@attrs.frozen
+@attrs.define
 class Tell:
     """Tell the store what became of a delivery, whatever happens meanwhile."""
 
     seen: SeenStore
     delivery_id: str
     handled: bool
+    begun: bool = False
 
     def __call__(self) -> None:
         """Tell. That it can't be told changes no answer: a claim runs out, what was done stays."""
+        self.begun = True
         try:
             self.seen.finish(self.delivery_id, handled=self.handled)
         except Exception:  # noqa: BLE001 - the store is the user's, too
@@ -181,8 +184,14 @@ def needs_await(function: Function) -> ConfigError:
 
 
 def name_of(function: Function) -> str:
-    """For people."""
-    return str(getattr(function, "__qualname__", None) or repr(function))
+    """For people; never a repr, which would show what a partial or an object holds."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
+
+
+class _Ended(BaseException):
+    """Stands in for GeneratorExit, which closes generators that have something left to tell."""
 
 
 def drive(flow: Flow, clock: _sync.Clock) -> Answer:
@@ -201,6 +210,10 @@ def _advance(flow: Flow, step: Step, clock: _sync.Clock) -> Step:
             clock.sleep(step.seconds)
         else:
             _sync.call(step)
+    except GeneratorExit:  # a user's function raised it
+        for last in _rest(flow):
+            _sync.call(last)
+        raise
     except BaseException as exc:  # noqa: BLE001 - the flow decides, and raises it again
         return flow.throw(exc)
     return next(flow)
@@ -213,8 +226,8 @@ async def adrive(flow: Flow, clock: _async.Clock) -> Answer:
         while True:
             try:
                 await _do(step, clock)
-            except GeneratorExit as exc:  # this coroutine is thrown away: it can't await any more
-                for last in _rest(flow, exc):
+            except GeneratorExit:  # this coroutine is thrown away: it can't await any more
+                for last in _rest(flow):
                     _sync.call(last)
                 raise
             except BaseException as exc:  # noqa: BLE001 - the flow decides, and raises it again
@@ -229,7 +242,11 @@ async def _do(step: Step, clock: _async.Clock) -> None:
     if isinstance(step, Pause):
         await clock.sleep(step.seconds)
     elif isinstance(step, Tell):
-        await _async.finish(_async.call, step)
+        try:
+            await _async.finish(_async.call, step)
+        finally:
+            if not step.begun:  # cancelled, and every thread was busy: nobody else would ever tell
+                _sync.call(step)
     elif isinstance(step, Run) and is_async_callable(step.function):
         await step.function(step.argument)
         step.done = True
@@ -237,15 +254,15 @@ async def _do(step: Step, clock: _async.Clock) -> None:
         await _async.call(step)
 
 
-def _rest(flow: Flow, exc: BaseException) -> Iterator[Tell]:
-    """What is left to tell once *exc* ends the flow."""
+def _rest(flow: Flow) -> Iterator[Tell]:
+    """What is left to tell when the flow ends where it is."""
     try:
-        step = flow.throw(exc)
+        step = flow.throw(_Ended())
         while True:
             if isinstance(step, Tell):
                 yield step
             step = next(flow)
-    except (GeneratorExit, StopIteration):
+    except (_Ended, StopIteration):
         pass
 
 

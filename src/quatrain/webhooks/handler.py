@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 
 from .. import _wire
 from .._runtime import _async, _sync
-from .._secret import Secret
 from ..errors.velocity import (
     ConfigError,
     InputError,
@@ -19,7 +18,7 @@ from ..errors.velocity import (
 from . import flow
 from .events import WebhookEvent, read_headers
 from .seen import MemorySeen, SeenStore
-from .signatures import MAX_SKEW_SECONDS, Body, SecretLike, as_bytes, signed_at, unusable
+from .signatures import MAX_SKEW_SECONDS, Body, SecretLike, as_bytes, signed_at, usable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +47,8 @@ class WebhookHandler:
     remembers deliveries: by default this process does, in memory; give a ``SqliteSeen`` when there
     are several processes, or when a restart must not run a delivery again.
 
-    *secret* may be a sequence, while one secret replaces another. A signature may be
+    *secret* may be a sequence, while one secret replaces another; ``VelocityOS.webhook_handler``
+    reads one from ``VOS_WEBHOOK_SECRET``, split at commas. A signature may be
     *max_skew_seconds* old, or early. Bodies above *max_body_bytes* are refused unread. The three
     clocks are for tests: *now* gives Unix seconds.
 
@@ -71,13 +71,14 @@ class WebhookHandler:
         clock: _sync.Clock = _sync.SYSTEM_CLOCK,
         async_clock: _async.Clock = _async.SYSTEM_CLOCK,
     ) -> None:
-        if unusable(secret):
+        self._functions: dict[str, list[flow.Function]] = {EVERY_EVENT: []}  # first: repr shows it
+        # rebound: what is raised shows no secret among this frame's locals
+        secret = usable(secret)
+        if not secret:
             raise ConfigError(
                 "the webhook secret is missing or empty: without it no signature can be verified"
             )
-        self._secrets = [
-            Secret(each) for each in ([secret] if isinstance(secret, str | Secret) else secret)
-        ]
+        self._secrets = secret
         self._max_skew_seconds = max_skew_seconds
         self.max_body_bytes = max_body_bytes
         self._seen = MemorySeen() if seen is None else seen
@@ -85,7 +86,6 @@ class WebhookHandler:
         self._now = now
         self._clock = clock
         self._async_clock = async_clock
-        self._functions: dict[str, list[flow.Function]] = {EVERY_EVENT: []}
 
     def __repr__(self) -> str:
         names = sorted(event for event, functions in self._functions.items() if functions)
@@ -96,8 +96,12 @@ class WebhookHandler:
 
         Functions run in the order of their registration. One for ``"*"`` runs on every event,
         before the others, and gets ``{"event_type", "delivery_id", "payload"}``. The function is
-        returned unchanged. Raises InputError for what can't be called, or
-        would not run when it is.
+        returned unchanged.
+
+        The platform's events are the keys of ``quatrain.velocity.EVENT_SCOPES``. Any other name is
+        taken as well, for events to come: one that is misspelt is never called.
+
+        Raises InputError for what can't be called, or would not run when it is.
         """
         if not isinstance(event, str) or not event:
             raise InputError('on() takes the name of an event: @handler.on("tasks.created")')

@@ -8,8 +8,8 @@ import threading
 from abc import abstractmethod
 from typing import Final, Literal, Protocol, TypeAlias
 
+from .._runtime._forks import watch
 from ..errors.velocity import InputError
-from . import forks
 
 State: TypeAlias = Literal["new", "running", "handled"]
 
@@ -46,7 +46,7 @@ class MemorySeen:
         # each in order, the oldest first
         self._running: collections.OrderedDict[str, None] = collections.OrderedDict()
         self._handled: collections.OrderedDict[str, None] = collections.OrderedDict()
-        forks.watch(self)
+        watch(self)
 
     def __len__(self) -> int:
         """How many deliveries are remembered."""
@@ -81,7 +81,7 @@ class MemorySeen:
         """Let nobody in: a child would wait for ever for a thread that it does not have."""
         self._lock.acquire()
 
-    def after_fork(self) -> None:
+    def after_fork_in_parent(self) -> None:
         """Go on."""
         self._lock.release()
 

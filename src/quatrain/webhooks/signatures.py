@@ -42,8 +42,9 @@ def sign(secret: SecretLike, body: Body, *, timestamp: float | None = None) -> s
     *timestamp* is in Unix seconds, of which whole ones count; None is now. Raises InputError for
     an empty secret, a body that is not bytes, or a time that no signature can hold.
     """
-    key = _key(secret)
-    if key is None:
+    # rebound: what is raised shows no secret among this frame's locals
+    secret = Secret(secret) if _key(secret) else Secret("")
+    if not secret:
         raise InputError("the secret has to be a string that is not empty")
     content = as_bytes(body)
     try:
@@ -52,7 +53,7 @@ def sign(secret: SecretLike, body: Body, *, timestamp: float | None = None) -> s
         moment = ""
     if not _TIMESTAMP.fullmatch(moment):
         raise InputError("the timestamp has to be Unix seconds, of 15 digits at most")
-    return f"t={moment},v1={_digest(key, moment, content)}"
+    return f"t={moment},v1={_digest(secret.reveal().encode(), moment, content)}"
 
 
 def verify_signature(
@@ -115,6 +116,7 @@ def delivery(
     *delivery_id* each call makes a new one; *timestamp* is as in ``sign``. Raises InputError for a
     payload that is not JSON, and for names that no header can hold.
     """
+    secret = Secret(secret) if isinstance(secret, str) else secret  # rebound, as in sign
     if delivery_id is None:
         delivery_id = f"dlv_{secrets.token_hex(12)}"
     for what, value in (("event type", event_type), ("delivery id", delivery_id)):
@@ -146,13 +148,12 @@ def as_bytes(body: Any) -> bytes:
     )
 
 
-def unusable(secret: Any) -> bool:
-    """Whether *secret* is neither a secret nor a sequence of secrets, all of them not empty."""
-    if isinstance(secret, str | Secret):
-        return _key(secret) is None
-    if not isinstance(secret, Sequence) or not secret:
-        return True
-    return any(_key(each) is None for each in secret)
+def usable(secret: Any) -> tuple[Secret, ...]:
+    """The secrets that *secret* is, one or a sequence; none where any can't be signed with."""
+    several = [secret] if isinstance(secret, str | Secret) else secret
+    if not isinstance(several, Sequence) or any(_key(each) is None for each in several):
+        return ()
+    return tuple(map(Secret, several))
 
 
 def _parts(header: Any) -> tuple[str, list[bytes]] | None:
@@ -186,7 +187,7 @@ def _key(secret: Any) -> bytes | None:
         return None
     try:
         return Secret(secret).reveal().encode() or None
-    except UnicodeEncodeError:  # a lone surrogate
+    except (AttributeError, UnicodeEncodeError):  # a Secret of no string; a lone surrogate
         return None
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from .._runtime._forks import watch
 from ..errors.velocity import ConfigError, InputError, VelocityOSError
-from . import forks
 from .seen import State, short
 
 _BUSY_TIMEOUT: Final = 5.0
@@ -76,10 +76,12 @@ class SqliteSeen:
         self._now = now
         self._lock = threading.Lock()
         self._claims: dict[str, str] = {}  # what this process handles now
+        # what the file was not told yet, for it could not be used: None is handled, else a claim
+        self._owed: dict[str, str | None] = {}
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._closed = False
-        forks.watch(self)
+        watch(self)
 
     def __repr__(self) -> str:
         return f"SqliteSeen({os.fspath(self.path)!r})"
@@ -122,14 +124,19 @@ class SqliteSeen:
         return "handled" if handled else "running"
 
     def finish(self, delivery_id: str, *, handled: bool) -> None:
-        """``SeenStore.finish``. A claim that another process has taken over is left to it."""
+        """``SeenStore.finish``. A claim that another process has taken over is left to it.
+
+        What can't be recorded now is recorded by this process as soon as it can be.
+        """
         key = short(delivery_id)
-        with self._transaction() as connection:
+        with self._lock:
             claim = self._claims.pop(key, None)
             if handled:
-                connection.execute(_HANDLED, [key, self._now()])
+                self._owed[key] = None
             elif claim is not None:
-                connection.execute(_RELEASE, [key, claim])
+                self._owed[key] = claim
+        with self._transaction():
+            pass  # each of them records what is owed
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -139,13 +146,22 @@ class SqliteSeen:
             connection = self._connected()
             try:
                 connection.execute("BEGIN IMMEDIATE")
+                self._record(connection)
                 yield connection
                 connection.execute("COMMIT")
+                self._owed.clear()
             except BaseException as exc:
                 self._drop()  # which rolls back
                 if isinstance(exc, sqlite3.Error):
                     raise VelocityOSError(f"{self.path} can't be used now: {exc}") from exc
                 raise
+
+    def _record(self, connection: sqlite3.Connection) -> None:
+        for key, claim in self._owed.items():
+            if claim is None:
+                connection.execute(_HANDLED, [key, self._now()])
+            else:
+                connection.execute(_RELEASE, [key, claim])
 
     def _connected(self) -> sqlite3.Connection:
         try:
@@ -209,7 +225,7 @@ class SqliteSeen:
         self._lock.acquire()
         self._drop()
 
-    def after_fork(self) -> None:
+    def after_fork_in_parent(self) -> None:
         """Open it again on next use."""
         self._lock.release()
 

@@ -50,6 +50,18 @@ async def test_whose_events(api, api_of):
     ] == [answer.json()["message"] for answer in (none_yet, of_two)]
 
 
+async def test_a_list_of_nothing_but_mistakes(api):
+    """Its first ones are told: no request makes an answer that dwarfs it."""
+    answer = await api.post("/webhooks", url=URL, events=["never", *[0] * 100_000])
+    faults = answer.json()["errors"]
+
+    assert (422, 20) == (answer.status_code, len(faults))
+    assert [["body", "events", 0], ["body", "events", 19]] == [
+        faults[0]["loc"],
+        faults[-1]["loc"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -365,10 +365,22 @@ async def test_bodies_that_are_none(
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
-async def test_a_path_that_is_no_utf8(extension: Extension) -> None:
+MOUNTS = ["", "http://localhost/api/v1/extension%73"]
+"""The mount may be encoded, too."""
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+async def test_a_path_that_is_no_utf8(extension: Extension, mount: str) -> None:
     """Not a module's code."""
-    response = await extension.get("/modules/%FF")
+    response = await extension.get(f"{mount}/modules/%FF")
     assert (400, "not_utf8") == (response.status_code, response.json()["error"]["code"])
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+async def test_an_encoded_slash_does_not_divide(extension: Extension, mount: str) -> None:
+    """It is part of the code."""
+    response = await extension.get(f"{mount}/modules/a%2Fb")
+    assert "module 'A/B' is not completed" == response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

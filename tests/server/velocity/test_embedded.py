@@ -15,7 +15,9 @@ import pytest
 from quatrain import AsyncClient, Client
 from quatrain.errors import ConfigError, InputError
 from quatrain.server.embedded import EmbeddedPlatform
+from quatrain.server.lent import Lent
 from quatrain.server.local import LocalPlatform
+from quatrain.server.store import StoreUnavailableError
 from quatrain.velocity import VelocityOS, WebhookHandler, WebhookSignatureError
 
 PATH = "/api/v1/extensions/whoami"
@@ -82,6 +84,27 @@ def test_a_platform_without_a_seed_is_empty(database: Path) -> None:
         assert "local" == found["user"]["name"]
 
 
+@pytest.mark.parametrize(
+    ("url", "events"), [("ftp://127.0.0.1/", None), ("http://127.0.0.1/", ["task.created"])]
+)
+def test_a_webhook_that_can_not_be_added(database: Path, url: str, events: Any) -> None:
+    """The mistake is the caller's."""
+    with LocalPlatform(database) as platform, pytest.raises(InputError, match=r"^body\."):
+        platform.add_webhook(url, events=events)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_no_webhook_is_added_when_nothing_can_be_written(database: Path, used: bool) -> None:
+    """That is no mistake in what was given, whether or not the key was recognised before."""
+    with LocalPlatform(database) as platform:
+        if used:
+            platform.add_webhook("http://127.0.0.1/")
+        assert platform.keys
+        database.unlink()
+        with pytest.raises(StoreUnavailableError, match="was removed or replaced"):
+            platform.add_webhook("http://127.0.0.1/")
+
+
 @pytest.mark.parametrize("platform", [LocalPlatform, EmbeddedPlatform])
 def test_there_is_one_seed(platform: Any, database: Path) -> None:
     """Told at once."""
@@ -135,6 +158,25 @@ def test_webhooks_are_signed_with_the_secret_of_the_environment(database: Path, 
     assert ("team.added", "Ada") == (event.event_type, event.payload["name"])
     with pytest.raises(WebhookSignatureError):
         WebhookHandler("whsec_another").parse(headers, body)
+
+
+def test_a_url_is_one_endpoint_however_often_it_is_added(database: Path, inbox: str) -> None:
+    """Each run has a secret of its own: with it goes what waited, and nothing comes twice."""
+    lent = Lent.new()
+    with LocalPlatform(database, deliver_webhooks=False) as platform:
+        platform.add_webhook(inbox)
+        http_client = platform.http_client()
+        with VelocityOS(
+            platform.velocity_key, base_url=platform.velocity_url, http_client=http_client
+        ) as vos:
+            vos.team.add("Ada")
+    with LocalPlatform(database, deliver_webhooks=False, lent=lent) as platform:
+        platform.add_webhook(inbox)
+    with LocalPlatform(database, lent=lent) as platform:
+        platform.portal.open()
+        event = WebhookHandler(lent.webhook_secret).parse(*Inbox.requests.get(timeout=30))
+        assert ("team.added", "Ada") == (event.event_type, event.payload["name"])
+    assert Inbox.requests.empty()
 
 
 @pytest.mark.parametrize(("tenant", "seed"), [("local", None), ("acme", "demo")])

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from quatrain.server import Settings, create_app
 
+from .._support import encoded
 from ._support import Extension
 
 texts = st.text() | st.sampled_from(["", " ", "\0", "\ud800", "2026-01-01", "do_first", "a@b"])
@@ -129,7 +129,7 @@ def test_any_body(
 )
 def test_any_path(platform: Platform, code: str, method: str, sandbox: bool) -> None:
     """Codes of any characters, and methods nobody expects."""
-    for path in (f"/modules/{quote(code, safe='')}", f"/{quote(code, safe='/')}"):
+    for path in (f"/modules/{encoded(code)}", f"/{encoded(code, safe='/')}"):
         platform.request(method, path, content=b"{}", sandbox=sandbox)
 
 

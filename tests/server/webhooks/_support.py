@@ -199,3 +199,11 @@ class Counting(SqliteStore):
 def workers() -> list[str]:
     """The dispatchers that are at work on this event loop."""
     return [task.get_name() for task in asyncio.all_tasks() if "webhooks" in task.get_name()]
+
+
+PATIENT = Pace(poll=3_600)
+"""Looks only when it is woken, or when something is due."""
+
+
+def statuses(site: Site) -> Counter[str]:
+    return Counter(delivery.status.value for delivery in site.deliveries())

@@ -9,6 +9,7 @@ import pytest
 
 from quatrain.server.store import SqliteStore
 from quatrain.server.webhooks import (
+    DeliveriesPage,
     Delivery,
     DeliveryNotFoundError,
     DeliveryStatus,
@@ -157,6 +158,18 @@ def test_no_endpoint_crowds_out_another(site: Site, clock: ServerClock) -> None:
     assert claimed.endpoint_id == later.id
     (claimed,) = claim(site, limit=1, per_endpoint=4, busy=busy)
     assert claimed.endpoint_id == second.id
+
+
+def test_those_that_fail_share_a_part(site: Site) -> None:
+    """However many they are, and however long they have waited."""
+    bad = [site.add_endpoint() for _ in range(5)]
+    site.add_many(bad * 2)
+    good = site.add_endpoint()
+    site.add_many([good] * 2)
+    part = {"failing": {endpoint.id for endpoint in bad}, "for_failing": 2, "limit": 4}
+    claims = claim(site, **part, per_endpoint=4)
+    assert [bad[0].id, bad[1].id, good.id, good.id] == [each.endpoint_id for each in claims]
+    assert [] == claim(site, **{**part, "for_failing": 0})
 
 
 def test_who_is_not_asked_for_has_nothing_due(
@@ -368,6 +381,24 @@ def test_lists_hold_what_is_asked_for(site: Site, wanted: dict[str, Any], ids: l
         site.add(endpoint, "b")
     settle(site, claim(site, limit=1)[0], TAKEN)
     assert ids == [delivery.id for delivery in site.deliveries(**wanted)]
+
+
+def test_a_page_reads_no_more_payloads_than_it_holds(site: Site) -> None:
+    """However many endpoints there are: they may be large."""
+    site.add_many([site.add_endpoint() for _ in range(10)] * 3)
+    run: list[str] = []
+
+    def page(connection: sqlite3.Connection, now: int, _: None) -> DeliveriesPage:
+        params = {"account_id": site.account_id, "filter": Filter(), "limit": 4, "before": None}
+        connection.set_trace_callback(run.append)
+        try:
+            return outbox.list_deliveries(connection, now, params)
+        finally:
+            connection.set_trace_callback(None)
+
+    found = site.store.read_blocking(page, None)
+    assert [30, 29, 28, 27] == [delivery.id for delivery in found.items]
+    assert 4 == sum("payload" in statement for statement in run)
 
 
 class Explained:

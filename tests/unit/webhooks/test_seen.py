@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -294,6 +295,24 @@ def test_trouble_with_the_file_is_passing(open_file: Callable[..., SqliteSeen]) 
     assert ["running", "new"] == [store.begin("a"), store.begin("b")]
 
 
+@pytest.mark.parametrize(("handled", "expected"), [(True, "handled"), (False, "new")])
+def test_what_could_not_be_recorded_is_recorded_later(
+    open_file: Callable[..., SqliteSeen], handled: bool, expected: str
+) -> None:
+    """The process that knows what became of a delivery does not take it for running for ever."""
+    store = open_file()
+    store.begin("a")
+    with store._transaction() as connection:
+        connection.execute("ALTER TABLE seen_deliveries RENAME TO away")
+    with pytest.raises(VelocityOSError, match="can't be used now"):
+        store.finish("a", handled=handled)
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("ALTER TABLE away RENAME TO seen_deliveries")
+    connection.close()
+    store.begin("b")
+    assert expected == open_file().begin("a")
+
+
 @pytest.mark.parametrize("settings", [{"keep_days": 0}, {"claim_seconds": float("nan")}])
 def test_times_have_to_be_more_than_nothing(path: Path, settings: dict[str, float]) -> None:
     """Neither claims nor memories of no length."""
@@ -365,6 +384,30 @@ print(codes, trouble, [store.begin("held") for store in stores], stores[1].begin
 stores[1].close()
 """
 
+FORKING_AT_ONCE = """
+import faulthandler, os, sys, threading
+from quatrain.webhooks import MemorySeen
+
+faulthandler.dump_traceback_later(60, exit=True)  # if they block each other
+sys.setswitchinterval(1e-6)
+stores = [MemorySeen() for _ in range(20)]
+
+def fork():
+    for _ in range(50):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+codes = []
+threads = [threading.Thread(target=fork) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(codes), any(codes), {store.begin("a") for store in stores})
+"""
+
 
 def start(script: str, path: Path) -> subprocess.Popen[str]:
     # threads and fork together are what is being tested here
@@ -398,3 +441,10 @@ def test_a_fork_shares_nothing_but_the_file(path: Path) -> None:
     with start(FORKING, path) as process:
         printed = process.communicate()
     assert (f"{[0] * 8} [] ['running', 'running'] running\n", "") == printed
+
+
+def test_threads_that_fork_at_once_do_not_block_each_other(path: Path) -> None:
+    """Each fork has the stores to itself."""
+    with start(FORKING_AT_ONCE, path) as process:
+        printed = process.communicate()
+    assert ("200 False {'new'}\n", "") == printed

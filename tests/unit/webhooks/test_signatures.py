@@ -167,7 +167,22 @@ def test_a_released_view_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    [None, "", b"", SECRET.encode(), OTHER, "\ud800", 1, [], [None], [""], [b"x"], {}, object()],
+    [
+        None,
+        "",
+        b"",
+        SECRET.encode(),
+        OTHER,
+        "\ud800",
+        1,
+        [],
+        [None],
+        [""],
+        [b"x"],
+        {},
+        object(),
+        Secret(None),
+    ],
 )
 def test_another_secret_is_refused(secret: Any) -> None:
     """Or what is none."""

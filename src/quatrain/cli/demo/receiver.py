@@ -81,7 +81,7 @@ def _requests(receiver: Receiver) -> Callable[..., BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's
             """Say nothing: the demo does."""
 
     return Requests

@@ -39,6 +39,7 @@ async def add_endpoint(call: Call, body: EndpointBody) -> dict[str, Any]:
         url=body.url,
         events=[webhooks.EVERY_EVENT] if body.events is None else body.events,
         secret=secret,
+        replace=body.replace,
     )
     shown = render.endpoint(made, {extension.id: extension.slug})
     return {**shown, "secret": secret.reveal()}

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from quatrain.server.ids import row_id
 from quatrain.server.problems import ProblemError
-from quatrain.server.times import iso_time
+from quatrain.server.times import iso_time, iso_time_or_none
 from quatrain.server.velocity.installs import Extension, Install
 from quatrain.server.velocity.records import Account, Member, Module, Task
 from quatrain.server.webhooks import Delivery, Endpoint
@@ -47,8 +48,8 @@ def install(found: Install) -> dict[str, Any]:
         "scopes": sorted(found.scopes),
         "sandbox": found.sandbox,
         "created_at": iso_time(found.created_at),
-        "last_used_at": _time(found.last_used_at),
-        "revoked_at": _time(found.revoked_at),
+        "last_used_at": iso_time_or_none(found.last_used_at),
+        "revoked_at": iso_time_or_none(found.revoked_at),
     }
 
 
@@ -65,7 +66,7 @@ def task(found: Task) -> dict[str, Any]:
         "deadline": found.deadline,
         "created_at": iso_time(found.created_at),
         "updated_at": iso_time(found.updated_at),
-        "completed_at": _time(found.completed_at),
+        "completed_at": iso_time_or_none(found.completed_at),
     }
 
 
@@ -79,7 +80,7 @@ def module(found: Module) -> dict[str, Any]:
     return {
         "code": found.code,
         "status": found.status,
-        "completed_at": _time(found.completed_at),
+        "completed_at": iso_time_or_none(found.completed_at),
         "has_output": found.output is not None,
     }
 
@@ -92,7 +93,7 @@ def endpoint(found: Endpoint, slugs: Mapping[int, str]) -> dict[str, Any]:
         "events": sorted(found.events),
         "extension_slug": slugs.get(found.extension_id),
         "created_at": iso_time(found.created_at),
-        "removed_at": _time(found.removed_at),
+        "removed_at": iso_time_or_none(found.removed_at),
     }
 
 
@@ -106,9 +107,9 @@ def delivery(found: Delivery) -> dict[str, Any]:
         "status": found.status.value,
         "attempts": found.attempts,
         "tries_left": found.tries_left,
-        "next_attempt_at": _time(found.next_attempt_at),
+        "next_attempt_at": iso_time_or_none(found.next_attempt_at),
         "created_at": iso_time(found.created_at),
-        "delivered_at": _time(found.delivered_at),
+        "delivered_at": iso_time_or_none(found.delivered_at),
         "last_status": found.last_status,
         "last_error": found.last_error,
     }
@@ -121,11 +122,7 @@ def endpoint_id(row: int) -> str:
 
 def endpoint_row(given: str) -> int:
     """What ``endpoint_id`` made; raises ProblemError 404 for anything else."""
-    head, _, number = given.partition("_")
-    if head == "whe" and number.isascii() and number.isdecimal() and len(number) < 19:
-        return int(number)
-    raise ProblemError(404, "endpoint_not_found", "there is no such endpoint")
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else iso_time(ms)
+    row = row_id(given, "whe")
+    if row is None:
+        raise ProblemError(404, "endpoint_not_found", "there is no such endpoint")
+    return row

@@ -112,6 +112,8 @@ class EndpointBody:
     """A slug."""
     secret: str | None = attrs.field(default=None, validator=unless_none(_visible), repr=False)
     """None has one made up."""
+    replace: bool = False
+    """Take over the extension's endpoint of this URL, with what waits for it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -7,10 +7,8 @@ parent and child each open their own when they next need one.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
-from typing import Final, Protocol
+from typing import Final
 
 _PATIENCE: Final = 10.0
 """Seconds a fork waits for work under way; a lock held by a stopped process could take for ever."""
@@ -47,48 +45,3 @@ class Gate:
         with self._changed:
             self._open = True
             self._changed.notify_all()
-
-
-class Forkable(Protocol):
-    """Holds connections, and can let go of them around a fork."""
-
-    def before_fork(self) -> None:
-        """Finish what is under way, close every connection, begin nothing."""
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-
-    def after_fork_in_child(self) -> None:
-        """Begin anew: the threads are gone, the queued work is the parent's."""
-
-
-_open: Final[weakref.WeakSet[Forkable]] = weakref.WeakSet()
-_forking: list[Forkable] = []
-
-
-def watch(store: Forkable) -> None:
-    """Tell *store* of every fork of this process, as long as it lives."""
-    _open.add(store)
-
-
-def _before() -> None:
-    _forking.extend(_open)
-    for store in _forking:
-        store.before_fork()
-
-
-def _after_in_parent() -> None:
-    for store in _forking:
-        store.after_fork_in_parent()
-    _forking.clear()
-
-
-def _after_in_child() -> None:
-    for store in _forking:
-        store.after_fork_in_child()
-    _forking.clear()
-
-
-os.register_at_fork(
-    before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child
-)

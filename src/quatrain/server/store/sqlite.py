@@ -12,10 +12,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from ..._runtime._forks import watch
 from . import queries
 from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
-from .gate import Gate, watch
+from .gate import Gate
 from .readers import ReaderPool
 from .writer import GroupWriter, Job
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from quatrain.models.velocity import EVENT_SCOPES, EventType
 from quatrain.server import jsontext
 from quatrain.server.store import queries
-from quatrain.server.times import iso_time
+from quatrain.server.times import iso_time_or_none
 from quatrain.server.webhooks import outbox
 
 from .records import Member, Module, Task
@@ -28,8 +28,10 @@ _SQL: Final = queries.load("velocity")
 
 def module_updated(module: Module) -> Payload:
     """``module.updated``."""
-    at = module.completed_at
-    return {"module_code": module.code, "completed_at": None if at is None else iso_time(at)}
+    return {
+        "module_code": module.code,
+        "completed_at": iso_time_or_none(module.completed_at),
+    }
 
 
 def task_created(task: Task) -> Payload:

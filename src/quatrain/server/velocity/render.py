@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from quatrain.server.times import iso_time
+from quatrain.server.times import iso_time, iso_time_or_none
 
 from .installs import Caller
 from .records import Account, Member, Module, Offer, Partnership, Program, Task
@@ -47,7 +47,7 @@ def module_summary(module: Module) -> dict[str, Any]:
     return {
         "code": module.code,
         "status": module.status,
-        "completed_at": _time(module.completed_at),
+        "completed_at": iso_time_or_none(module.completed_at),
         "has_output": module.output is not None,
     }
 
@@ -97,7 +97,7 @@ def completed_task(found: Task) -> dict[str, Any]:
     return {
         "id": found.task_id,
         "action": found.action,
-        "completed_at": _time(found.completed_at),
+        "completed_at": iso_time_or_none(found.completed_at),
     }
 
 
@@ -115,7 +115,3 @@ def program(found: Program) -> dict[str, Any]:
 def json_of(text: str | None) -> Any:
     """The value of a JSON text that is kept."""
     return None if text is None else json.loads(text)
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else iso_time(ms)

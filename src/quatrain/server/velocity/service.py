@@ -14,6 +14,7 @@ import attrs
 
 from quatrain.errors import InputError
 from quatrain.server.idempotency import Once
+from quatrain.server.ids import row_id
 from quatrain.server.problems import RefusedError
 from quatrain.server.store import SqliteStore
 
@@ -199,14 +200,6 @@ def checked(value: str, what: str, at_most: int) -> str:
     if not value.strip() or len(value) > at_most or not value.isprintable():
         raise InputError(f"{what} is 1 to {at_most} printable characters, not {value[:50]!r}")
     return value
-
-
-def row_id(given: str, prefix: str) -> int | None:
-    """The number in ``<prefix>_<number>``; None for what we never gave out."""
-    head, _, number = given.partition("_")
-    if head == prefix and number.isascii() and number.isdecimal() and len(number) < 19:
-        return int(number)
-    return None
 
 
 def _of_task(account: int, task_id: str) -> dict[str, Any]:

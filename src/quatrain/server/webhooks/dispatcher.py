@@ -36,6 +36,8 @@ class Pace:
     """Attempts under way."""
     per_endpoint: int = 4
     """Of these, at one endpoint: a slow one leaves room for the others."""
+    for_failing: int = 10
+    """Of these, at all endpoints whose last attempt failed: however many hang, they leave room."""
     attempt: float = TIMEOUT
     claim: float = 30.0
     """Until a claimed delivery whose outcome nobody noted is sent again."""
@@ -113,6 +115,8 @@ class _Run:
         self._stopping = False
         self._under_way: dict[asyncio.Task[None], int] = {}
         """Each attempt's endpoint."""
+        self._failing: set[int] = set()
+        """Endpoints whose last attempt was in vain."""
         self._finding = _Outage("webhooks wait: what is due can't be found")
         self._settling = _Outage("webhooks were sent, and what came of it can't be noted")
         self._worker = self._loop.create_task(self._work(), name="quatrain-webhooks")
@@ -163,6 +167,10 @@ class _Run:
             return pace.poll  # the first attempt to end wakes
         busy = Counter(self._under_way.values())
         full = {endpoint_id for endpoint_id, count in busy.items() if count >= pace.per_endpoint}
+        failing = frozenset(self._failing)
+        for_failing = pace.for_failing - sum(busy[endpoint_id] for endpoint_id in failing)
+        if for_failing <= 0:
+            full |= failing
         # a read comes first: looking into an outbox where nothing is due should cost no transaction
         due = await self._store.read(outbox.next_due, full)
         if due is None:
@@ -177,6 +185,8 @@ class _Run:
             "claim_ms": round(pace.claim * 1000),
             "per_endpoint": pace.per_endpoint,
             "busy": busy,
+            "failing": failing,
+            "for_failing": max(0, for_failing),
         }
         claims = await self._store.write(outbox.claim, params)
         for claim in claims:
@@ -194,6 +204,10 @@ class _Run:
             return  # this process stood still: somebody else may claim it during the attempt
         outcome = await attempt(client, claim, now_ms=self._store.now_ms, timeout=pace.attempt)
         _log.debug("%s: %s", claim.delivery_id, outcome)
+        if outcome.delivered:
+            self._failing.discard(claim.endpoint_id)
+        else:
+            self._failing.add(claim.endpoint_id)
         params = {
             "id": claim.id,
             "attempt": claim.attempt,

@@ -67,7 +67,8 @@ def check_events(events: Iterable[str]) -> frozenset[str]:
 def add_endpoint(connection: sqlite3.Connection, now: int, params: Params) -> Endpoint:
     """A new endpoint of an extension. *params*: extension_id, url, events, secret (a Secret).
 
-    Raises InputError for a URL or events that can't be taken.
+    With *replace* the extension's endpoint of that URL is taken over, if there is one: what waits
+    for it is signed with the new secret. Raises InputError for a URL or events that can't be taken.
     """
     secret: Secret = params["secret"]
     values = {
@@ -77,7 +78,10 @@ def add_endpoint(connection: sqlite3.Connection, now: int, params: Params) -> En
         "secret": secret.reveal(),
         "now": now,
     }
-    return endpoint_of(connection.execute(_SQL["add_endpoint"], values).fetchone())
+    row = None
+    if params.get("replace"):
+        row = connection.execute(_SQL["replace_endpoint"], values).fetchone()
+    return endpoint_of(row or connection.execute(_SQL["add_endpoint"], values).fetchone())
 
 
 def list_endpoints(connection: sqlite3.Connection, _now: int, params: Params) -> list[Endpoint]:

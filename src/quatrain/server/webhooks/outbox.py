@@ -80,24 +80,33 @@ def claim(connection: sqlite3.Connection, now: int, params: Params) -> list[Clai
 
     *params*: limit, claim_ms; and per_endpoint, the most of one endpoint that may be under way,
     with busy, how many are already, by endpoint. Who has the fewest under way comes first, so that
-    a long queue of one endpoint is passed by the others.
+    a long queue of one endpoint is passed by the others. Of the endpoints *failing*, all together,
+    not more than for_failing are taken.
     """
     limit: int = params["limit"]
     per_endpoint: int = params.get("per_endpoint", limit)
     busy: Mapping[int, int] = params.get("busy", {})
-    waiting = [
+    failing: Collection[int] = params.get("failing", ())
+    for_failing: int = params.get("for_failing", limit)
+    waiting = sorted(
         (busy.get(endpoint_id, 0), due, endpoint_id)
         for endpoint_id, due in connection.execute(_SQL["first_of_each_endpoint"])
         if due <= now and busy.get(endpoint_id, 0) < per_endpoint
-    ]
+    )
     # each gives one row at least: more endpoints than rows wanted need not be looked into
-    found: list[tuple[int, int, int]] = []
-    for under_way, _, endpoint_id in sorted(waiting)[:limit]:
+    looked_into = [each for each in waiting if each[2] not in failing][:limit]
+    looked_into += [each for each in waiting if each[2] in failing][:for_failing]
+    found: list[tuple[int, int, int, bool]] = []
+    for under_way, _, endpoint_id in looked_into:
         room = {"endpoint_id": endpoint_id, "now": now, "limit": per_endpoint - under_way}
+        fails = endpoint_id in failing
         rows = connection.execute(_SQL["due"], room)
-        found += [(under_way + more, due, row_id) for more, (row_id, due) in enumerate(rows)]
+        found += [(under_way + more, due, row_id, fails) for more, (row_id, due) in enumerate(rows)]
+    found.sort()
+    too_many = [each for each in found if each[3]][for_failing:]
+    chosen = [each for each in found if each not in too_many][:limit]
     values = {"now": now, "claim_ms": params["claim_ms"]}
-    return [_claim(connection, {**values, "id": row_id}) for *_, row_id in sorted(found)[:limit]]
+    return [_claim(connection, {**values, "id": row_id}) for _, _, row_id, _ in chosen]
 
 
 def _claim(connection: sqlite3.Connection, values: Params) -> Claim:
@@ -172,8 +181,7 @@ def list_deliveries(connection: sqlite3.Connection, _now: int, params: Params) -
         "event_type = :event_type": wanted.event_type,
         "id < :before": params["before"],
     }
-    statement = _SQL["list"].format(
-        columns=_COLUMNS,
+    newest = _SQL["newest"].format(
         filters="".join(f" AND {text}" for text, value in conditions.items() if value is not None),
     )
     limit: int = params["limit"]
@@ -186,15 +194,18 @@ def list_deliveries(connection: sqlite3.Connection, _now: int, params: Params) -
     account = {"account_id": params["account_id"]}
     mine = [row[0] for row in connection.execute(_SQL["endpoints_of_account"], account)]
     # endpoint by endpoint: each finds its newest by an index, where all at once would be sorted
-    rows = [
-        row
+    found = [
+        row_id
         for endpoint_id in mine
         if wanted.endpoint_id in {None, endpoint_id}
-        for row in connection.execute(statement, {**values, "endpoint_id": endpoint_id})
+        for (row_id,) in connection.execute(newest, {**values, "endpoint_id": endpoint_id})
     ]
-    rows.sort(reverse=True)
-    items = [_delivery(row) for row in rows[:limit]]
-    return DeliveriesPage(items=items, next=items[-1].id if len(rows) > limit else None)
+    found.sort(reverse=True)
+    one = _SQL["delivery"].format(columns=_COLUMNS)
+    items = [
+        _delivery(connection.execute(one, {"id": row_id}).fetchone()) for row_id in found[:limit]
+    ]
+    return DeliveriesPage(items=items, next=items[-1].id if len(found) > limit else None)
 
 
 def resend(

@@ -42,10 +42,6 @@ class Endpoint:
     created_at: int
     removed_at: int | None
 
-    def wants(self, event_type: str) -> bool:
-        """Whether it was added for that event."""
-        return EVERY_EVENT in self.events or event_type in self.events
-
 
 @attrs.frozen
 class Delivery:

@@ -142,8 +142,8 @@ ORDER BY id
 INSERT INTO velocity_extensions (account_id, slug, name, developer, created_at)
 VALUES (:account_id, :slug, :new_name, :new_developer, :now)
 ON CONFLICT (account_id, slug) DO UPDATE SET
-  name = coalesce(:name, name),
-  developer = coalesce(:developer, developer)
+  name = coalesce(:name, velocity_extensions.name),
+  developer = coalesce(:developer, velocity_extensions.developer)
 RETURNING id
 
 -- add_install --

@@ -6,6 +6,14 @@ INSERT INTO webhook_endpoints (extension_id, url, events, secret, created_at)
 VALUES (:extension_id, :url, :events, :secret, :now)
 RETURNING id, extension_id, url, events, secret, created_at, removed_at
 
+-- replace_endpoint --
+UPDATE webhook_endpoints SET events = :events, secret = :secret
+WHERE id = (
+  SELECT min(id) FROM webhook_endpoints
+  WHERE extension_id = :extension_id AND url = :url AND removed_at IS NULL
+)
+RETURNING id, extension_id, url, events, secret, created_at, removed_at
+
 -- get_endpoint --
 SELECT id, extension_id, url, events, secret, created_at, removed_at
 FROM webhook_endpoints
@@ -103,10 +111,13 @@ WHERE delivery_id = :delivery_id AND endpoint_id IN (
   WHERE account_id = :account_id
 )
 
--- list --
--- Of one endpoint, newest first.
-SELECT {columns}
+-- newest --
+-- Of one endpoint. Ids alone: of all endpoints' newest only a page is shown.
+SELECT id
 FROM webhook_deliveries
 WHERE endpoint_id = :endpoint_id{filters}
 ORDER BY id DESC
 LIMIT :limit
+
+-- delivery --
+SELECT {columns} FROM webhook_deliveries WHERE id = :id
