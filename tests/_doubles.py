@@ -407,7 +407,11 @@ class AsyncList(_List):
 
     async def wait_asked(self, times: int) -> None:
         """Return when it has been asked so many *times*."""
-        while len(self.asked) < times:
+        await self.wait_until(lambda: len(self.asked) >= times)
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when *condition* holds, which may be for ever where it never does."""
+        while not condition():
             await anyio.lowlevel.checkpoint()
 
 
@@ -429,5 +433,10 @@ class List(_List):
 
     def wait_asked(self, times: int) -> None:
         """Return when it has been asked so many *times*."""
+        self.wait_until(lambda: len(self.asked) >= times)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when *condition* holds, which may be for ever where it never does."""
         with self._change:
-            self._change.wait_for(lambda: len(self.asked) >= times)
+            while not condition():
+                self._change.wait(0.005)

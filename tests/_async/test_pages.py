@@ -14,6 +14,11 @@ from quatrain._async.pages import pages
 
 from .._doubles import AsyncList
 
+
+class Entry:
+    """Something that tells whether it is still there."""
+
+
 BOTH = pytest.mark.parametrize("prefetch", [True, False])
 
 
@@ -153,6 +158,34 @@ async def test_an_error_that_nobody_comes_to_is_not_heard_of() -> None:
     assert served.faults == {}
 
 
+@pytest.mark.parametrize("held_up", [True, False])
+async def test_what_nobody_comes_to_holds_nothing_alive(held_up: bool) -> None:
+    """No cycle is left of an error, its frames and the walk, whenever it comes."""
+    alive: weakref.WeakSet[Entry] = weakref.WeakSet()
+    served = AsyncList(5, held=(2,) if held_up else ())
+
+    async def fetch(limit: int, offset: int) -> list[Any]:
+        entry = Entry()
+        alive.add(entry)
+        rows = await served.fetch(limit, offset)
+        if offset:
+            raise LookupError(entry)
+        return rows
+
+    gc.collect()
+    gc.disable()
+    try:
+        walk = pages(fetch, page_size=2)
+        assert await anext(walk) == 0
+        await served.wait_asked(2)
+        del walk
+        for event in served.held.values():
+            event.set()
+        await served.wait_until(lambda: not alive)
+    finally:
+        gc.enable()
+
+
 async def test_a_walk_that_was_closed_is_over() -> None:
     """Its rows are let go, and its offset stays; twice is fine."""
     served = AsyncList(9)
@@ -213,10 +246,6 @@ async def test_the_callers_context_reaches_each_request(prefetch: bool) -> None:
         if row == 1:
             request_id.set("r-2")
     assert seen == ["r-1", "r-1", "r-2"] if prefetch else ["r-1", "r-2", "r-2"]
-
-
-class Entry:
-    """A row that tells whether it is still there."""
 
 
 @BOTH

@@ -15,6 +15,11 @@ from quatrain._sync.pages import pages
 
 from .._doubles import List
 
+
+class Entry:
+    """Something that tells whether it is still there."""
+
+
 BOTH = pytest.mark.parametrize("prefetch", [True, False])
 
 
@@ -152,6 +157,34 @@ def test_an_error_that_nobody_comes_to_is_not_heard_of() -> None:
     assert served.faults == {}
 
 
+@pytest.mark.parametrize("held_up", [True, False])
+def test_what_nobody_comes_to_holds_nothing_alive(held_up: bool) -> None:
+    """No cycle is left of an error, its frames and the walk, whenever it comes."""
+    alive: weakref.WeakSet[Entry] = weakref.WeakSet()
+    served = List(5, held=(2,) if held_up else ())
+
+    def fetch(limit: int, offset: int) -> list[Any]:
+        entry = Entry()
+        alive.add(entry)
+        rows = served.fetch(limit, offset)
+        if offset:
+            raise LookupError(entry)
+        return rows
+
+    gc.collect()
+    gc.disable()
+    try:
+        walk = pages(fetch, page_size=2)
+        assert next(walk) == 0
+        served.wait_asked(2)
+        del walk
+        for event in served.held.values():
+            event.set()
+        served.wait_until(lambda: not alive)
+    finally:
+        gc.enable()
+
+
 def test_a_walk_that_was_closed_is_over() -> None:
     """Its rows are let go, and its offset stays; twice is fine."""
     served = List(9)
@@ -210,10 +243,6 @@ def test_the_callers_context_reaches_each_request(prefetch: bool) -> None:
         if row == 1:
             request_id.set("r-2")
     assert seen == ["r-1", "r-1", "r-2"] if prefetch else ["r-1", "r-2", "r-2"]
-
-
-class Entry:
-    """A row that tells whether it is still there."""
 
 
 @BOTH

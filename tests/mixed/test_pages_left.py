@@ -267,35 +267,6 @@ async def test_an_error_of_a_page_comes_bare() -> None:
             await anext(walk)
 
 
-async def test_an_error_that_nobody_comes_to_holds_nothing_alive() -> None:
-    """No cycle is left of it: what its frames hold goes with the walk."""
-
-    class Held:
-        gone = False
-
-        def __del__(self) -> None:
-            Held.gone = True
-
-    async def fetch(_: int, offset: int) -> list[int]:
-        held = Held()
-        if offset:
-            raise LookupError(held)
-        del held
-        return [0, 1]
-
-    walk = pages(fetch, page_size=2)
-    await anext(walk)
-    Held.gone = False
-    await turns()
-    gc.disable()
-    try:
-        del walk
-        await turns()
-        assert Held.gone
-    finally:
-        gc.enable()
-
-
 async def test_a_request_gets_as_far_as_to_wait_before_the_caller_goes_on(
     served: AsyncList,
 ) -> None:

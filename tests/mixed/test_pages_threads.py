@@ -207,6 +207,23 @@ def test_where_no_thread_can_be_had_pages_are_fetched_when_they_are_needed(
     assert served.asked == [(2, 0), (2, 2), (2, 4)]
 
 
+def test_a_walk_that_its_own_fetch_holds_is_collected() -> None:
+    """Its idle thread keeps neither."""
+
+    class Holder:
+        def fetch(self, _: int, offset: int) -> list[int]:
+            return [offset, offset]
+
+    holder: Any = Holder()
+    holder.walk = pages(holder.fetch, page_size=2)
+    next(holder.walk)
+    job, thread = holder.walk._ahead._job, thread_of(holder.walk)
+    job.ended.wait()
+    del job, holder
+    while thread.is_alive():  # its thread lets go of the call a moment after it has ended
+        gc.collect()
+
+
 def test_a_walk_may_be_collected_by_its_own_thread() -> None:
     """Wherever the collector happens to run, it waits for no lock."""
     holder: list[Any] = []

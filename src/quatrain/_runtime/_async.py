@@ -417,8 +417,10 @@ class Ahead(Generic[T]):
     def cancel(self) -> None:
         """Nobody will ask for it. From any thread, and from where garbage is collected."""
         job, self._job = self._job, None
-        if job is not None and not job.ended.is_set():
-            _call_soon(job.loop, job.scope.cancel)
+        if job is not None:
+            job.outcome.forget()
+            if not job.ended.is_set():
+                _call_soon(job.loop, job.scope.cancel)
 
     async def aclose(self) -> None:
         """Cancel it, and return when it has ended, or after some seconds, whoever is cancelled."""

@@ -343,8 +343,10 @@ class Ahead(Generic[T]):
 
     def cancel(self) -> None:
         """Nobody will ask for it. From any thread, and from where garbage is collected."""
-        worker = self._worker
+        job, worker = self._job, self._worker
         self._job = self._worker = None
+        if job is not None:
+            job.outcome.forget()
         if worker is not None and worker.pid == os.getpid():
             worker.jobs.put(None)  # a lock could be held by the very thread that collects garbage
 
@@ -405,7 +407,8 @@ class _Worker:
         _here.worker = self
         while not self._over and (job := self.jobs.get()) is not None:
             job.run()
-            del job  # its result is its caller's: nothing of it stays here while this waits
+            # a thread's frame is never collected: what the call holds may hold the walk itself
+            del job
 
     def sleep(self, seconds: float) -> None:
         """Between two attempts of a call: raises _CalledOff when it is."""
