@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from .. import _http
 from .._envelope import Reader, opened
 from .._options import CallOptions, WriteOptions
-from .._structure import RefusedAnswerError, WireError
-from ..errors.velocity import ConfigError, InputError, ScopeMissingError
+from ..errors.velocity import FAMILY, ScopeMissingError
 from ..models.velocity import Response, Scope
 from .transport import Call, Transport
+from .writes import write_once
 
 if TYPE_CHECKING:
-    from .._lease import EffectContext
     from .verity import VerityClient
 
 T = TypeVar("T")
@@ -67,25 +64,19 @@ class ExtensionAPI:
     ) -> T:
         """Write something: once with each idempotency key, or as an effect that happens once."""
         self.require(scope)
-        effect_key = options.pop("effect_key", None)
-        if effect_key is None:
-            return self._send(_write(path, body, options), reads)
-        if options.get("idempotency_key") is not None:
-            raise InputError("an effect has an idempotency key of its own: pass one of the two")
-        if self.effects is None:
-            raise ConfigError("effect_key needs a client that holds Verity as well: Client")
 
-        def act(effect: EffectContext) -> Mapping[str, Any]:
-            options["idempotency_key"] = effect.idempotency_key
-            # what can't be read is an error of the one who writes, not of all who come later
-            return self._send(_write(path, body, options), lambda answer: _raw(answer, reads))
+        def send(key: str) -> Mapping[str, Any]:
+            call = _write(path, body, key, options)
+            return self._send(call, lambda answer: _raw(answer, reads))
 
-        answer = self.effects().protect(effect_key, act=act, effect_name=f"velocity.{path}")
-        try:
-            return reads(opened(answer))
-        except (RefusedAnswerError, WireError):
-            msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
-            raise InputError(msg) from None
+        return write_once(
+            f"velocity.{path}",
+            send,
+            lambda answer: reads(opened(answer)),
+            options,
+            effects=self.effects,
+            family=FAMILY,
+        )
 
     def _send(self, call: Call, reads: Reader[T]) -> T:
         def read(body: Any) -> T:
@@ -102,15 +93,12 @@ def _raw(response: Response, reads: Reader[Any]) -> Mapping[str, Any]:
     return response.raw
 
 
-def _write(path: str, body: Mapping[str, Any], options: WriteOptions) -> Call:
-    key = options.get("idempotency_key")
-    if key is None:
-        key = str(uuid.uuid4())
+def _write(path: str, body: Mapping[str, Any], key: str, options: WriteOptions) -> Call:
     return Call(
         name=f"velocity.{path}",
         method="POST",
         path=(*ROOT, path),
-        headers={"Idempotency-Key": _http.check_header("idempotency_key", key, InputError)},
+        headers={"Idempotency-Key": key},
         body=body,
         # with its idempotency key the server knows a repetition for what it is
         repeatable=True,
