@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -19,15 +19,29 @@ import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from ._core import EXPIRED, Lost, Tenure, is_async_callable, steady_now, wants_argument
+from ._core import (
+    EXPIRED,
+    Lost,
+    Outcome,
+    Tenure,
+    is_async_callable,
+    steady_now,
+    wants_argument,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger("quatrain.runtime")
 
+CLOSING = 5.0
+"""Seconds the end of a call that was cancelled is waited for."""
+TURNS = 8
+"""Turns of the event loop within which a request over an open connection has left."""
+
 __all__ = [
     "SYSTEM_CLOCK",
     "Act",
+    "Ahead",
     "Clock",
     "Event",
     "Fn",
@@ -346,6 +360,102 @@ async def _finish_in(
         raise
 
 
+class Ahead(Generic[T]):
+    """One call at a time that is begun now and asked for later; its caller goes on meanwhile.
+
+    It runs in a task of nobody's: whoever began it may be left, cancelled or collected at any
+    moment, which a task group could not bear. With the last reference to this it is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._job: _Job[T] | None = None
+
+    def __del__(self) -> None:
+        self.cancel()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a call whose result was not asked for yet."""
+        return self._job is not None
+
+    async def start(self, fn: Callable[..., Awaitable[T]], *args: Any) -> None:
+        """Begin ``fn(*args)``, in a copy of the caller's context, and let it get as far as to wait.
+
+        A caller that computes for long would otherwise hold up a request that was not sent yet.
+        """
+        job = _Job[T](fn, args)
+        _spawn(job.loop, job.run)
+        self._job = job
+        try:
+            for _ in range(TURNS):
+                await anyio.lowlevel.checkpoint()
+                if job.outcome:
+                    break
+        except BaseException:  # cancelled, perhaps before it began
+            self.cancel()
+            raise
+
+    async def result(self) -> T:
+        """What the call came to; its error is raised. Cancelled here, the call ends first."""
+        job = self._job
+        if job is None:
+            raise RuntimeError("nothing was begun")
+        if not job.outcome:
+            await self._wait(job)
+        self._job = None
+        if not job.outcome:  # its loop has ended, or it is another: the call is made here
+            _call_soon(job.loop, job.scope.cancel)
+            return await job.fn(*job.args)
+        return job.outcome.get()
+
+    async def _wait(self, job: _Job[T]) -> None:
+        if job.loop is not anyio.lowlevel.current_token().native_token:
+            return
+        cancelled = anyio.get_cancelled_exc_class()
+        try:
+            await job.ended.wait()
+        except cancelled:
+            await self.aclose()
+            raise
+        except BaseException:  # KeyboardInterrupt on trio, GeneratorExit: nothing can be awaited
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Nobody will ask for it. From any thread, and from where garbage is collected."""
+        job, self._job = self._job, None
+        if job is not None and not job.ended.is_set():
+            _call_soon(job.loop, job.scope.cancel)
+
+    async def aclose(self) -> None:
+        """Cancel it, and return when it has ended, or after some seconds, whoever is cancelled."""
+        job = self._job
+        self.cancel()
+        if job is None or job.loop is not anyio.lowlevel.current_token().native_token:
+            return
+        with anyio.move_on_after(CLOSING, shield=True):
+            await job.ended.wait()
+
+
+class _Job(Generic[T]):
+    """A call of ``Ahead``: its task holds this, and nothing that its caller holds."""
+
+    def __init__(self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> None:
+        self.fn = fn
+        self.args = args
+        self.outcome = _Outcome[T]()
+        self.scope = anyio.CancelScope()
+        self.ended = anyio.Event()
+        self.loop: Any = anyio.lowlevel.current_token().native_token
+
+    async def run(self) -> None:
+        try:
+            with self.scope:
+                await self.outcome.of(self.fn, *self.args)
+        finally:
+            self.ended.set()
+
+
 class LoopLocal(Generic[T]):
     """One *T* for each running event loop, closed when its loop ends.
 
@@ -407,7 +517,7 @@ class LoopLocal(Generic[T]):
 
 
 _abandoned: WeakKeyDictionary[Any, list[AsyncGenerator[None]]] = WeakKeyDictionary()
-_closing: set[Any] = set()  # asyncio itself holds its tasks only weakly
+_tasks: set[Any] = set()  # asyncio itself holds its tasks only weakly
 
 
 def _is_closed(loop: Any) -> bool:
@@ -415,20 +525,29 @@ def _is_closed(loop: Any) -> bool:
 
 
 def _close_on(loop: Any, guard: AsyncGenerator[None]) -> None:
-    with contextlib.suppress(RuntimeError):  # that loop has ended, and with it the guard
-        if hasattr(loop, "run_sync_soon"):
-            import trio  # noqa: PLC0415 - only there when it is the one that runs
+    _call_soon(loop, _spawn, loop, _close_quietly, guard)
 
-            loop.run_sync_soon(trio.lowlevel.spawn_system_task, _close_quietly, guard)
+
+def _call_soon(loop: Any, fn: Callable[..., object], *args: Any) -> None:
+    """Have *loop* call *fn*: from any thread, and from where garbage is collected."""
+    with contextlib.suppress(RuntimeError):  # it has ended, and with it all that was on it
+        if hasattr(loop, "run_sync_soon"):
+            loop.run_sync_soon(fn, *args)
         else:
             # in a context of its own: this one may say that it is trio's
-            loop.call_soon_threadsafe(_close_in_task, loop, guard, context=contextvars.Context())
+            loop.call_soon_threadsafe(fn, *args, context=contextvars.Context())
 
 
-def _close_in_task(loop: Any, guard: AsyncGenerator[None]) -> None:
-    task = loop.create_task(_close_quietly(guard))
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
+def _spawn(loop: Any, fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Run *fn*, which must not raise, in a task of nobody's on *loop*, which is this one."""
+    if hasattr(loop, "run_sync_soon"):
+        import trio  # noqa: PLC0415 - only there when it is the one that runs
+
+        trio.lowlevel.spawn_system_task(fn, *args, context=contextvars.copy_context())
+    else:
+        task = loop.create_task(fn(*args))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
 
 
 async def _close_quietly(guard: AsyncGenerator[None]) -> None:
@@ -438,16 +557,8 @@ async def _close_quietly(guard: AsyncGenerator[None]) -> None:
         _log.debug("connections of another loop were not closed well", exc_info=True)
 
 
-class _Outcome(Generic[T]):
+class _Outcome(Outcome[T]):
     """What a child task came to, carried around its task group so that nothing is wrapped."""
-
-    def __init__(self) -> None:
-        self.begun = False
-        self._results: list[T] = []
-        self._error: BaseException | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._results) or self._error is not None
 
     async def of(self, fn: Callable[..., Awaitable[T]], *args: Any) -> None:
         try:
@@ -455,25 +566,7 @@ class _Outcome(Generic[T]):
         except anyio.get_cancelled_exc_class():
             raise
         except BaseException as exc:  # noqa: BLE001 - raised again by get()
-            self._error = exc
-
-    def by(self, fn: Callable[..., T], *args: Any) -> None:
-        self.begun = True
-        try:
-            self._results.append(fn(*args))
-        except BaseException as exc:  # noqa: BLE001 - raised again by get()
-            self._error = exc
-
-    def get(self) -> T:
-        if (error := self._error) is not None:
-            try:
-                raise error
-            finally:  # no cycle of it, its traceback and this frame
-                self._error = None
-                del error
-        if not self._results:
-            raise TimeoutError
-        return self._results[0]
+            self._keep(exc)
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -7,7 +7,9 @@ import inspect
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 if hasattr(time, "CLOCK_BOOTTIME"):
 
@@ -70,6 +72,43 @@ class Tenure:
         """Raise Lost when it is."""
         if (reason := self.reason) is not None:
             raise Lost(reason)
+
+
+class Outcome(Generic[T]):
+    """What a call came to, kept until somebody asks for it."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._results) or self._error is not None
+
+    def by(self, fn: Callable[..., T], *args: Any) -> None:
+        """Call it."""
+        self.begun = True
+        try:
+            self._results.append(fn(*args))
+        except BaseException as exc:  # noqa: BLE001 - raised again by get()
+            self._keep(exc)
+
+    def _keep(self, error: BaseException) -> None:
+        # less the frame that caught it, which holds this: an error nobody asks for is no cycle
+        trace = error.__traceback__
+        self._error = error.with_traceback(trace and trace.tb_next)
+
+    def get(self) -> T:
+        """Its result; raises its error, and TimeoutError where it has not ended."""
+        if (error := self._error) is not None:
+            try:
+                raise error
+            finally:  # no cycle of it, its traceback and this frame
+                self._error = None
+                del error
+        if not self._results:
+            raise TimeoutError
+        return self._results[0]
 
 
 def is_async_callable(fn: Any) -> bool:
