@@ -83,14 +83,6 @@ def check_waits(poll_interval: Any, run_timeout: Any, on_progress: Any) -> None:
     _check_progress(on_progress)
 
 
-def check_walk(page_size: Any, offset: Any, max_items: Any) -> None:
-    """How a list is walked."""
-    count("page_size", page_size, least=1)
-    count("offset", offset, least=0)
-    if max_items is not None:
-        count("max_items", max_items, least=0)
-
-
 def check_download(export: Any, to: Any, on_progress: Any, max_bytes: Any) -> None:
     """How an export is downloaded."""
     if not isinstance(export, EvidenceExport):

@@ -22,7 +22,7 @@ import attrs
 import httpx
 
 from .. import _http, _retry
-from .._address import Address
+from .._address import Address, without
 from .._http import Answer, NoAnswer, Outgoing
 from .._runtime._async import Clock, Fn, LoopLocal
 from .._secret import Secret
@@ -220,9 +220,7 @@ class AsyncTransport:
             )
             if inflow is None:
                 return Answer.of(response)
-            head = Answer(response.status_code, response.headers.raw, b"")
-            await pour(head, response, response.aiter_raw(), inflow.take)
-            return inflow.whole(head)
+            return await _pour_of_client(response, inflow)
         lanes = (await self._lanes.get())[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             await self._lanes.aclose()
@@ -378,6 +376,20 @@ class _AsyncInflow:
             return Answer.decoded(head.status, head.headers, bytes(self._content))
         except httpx.DecodingError:  # it was cut
             return head
+
+
+async def _pour_of_client(response: httpx.Response, inflow: _AsyncInflow) -> Answer:
+    headers = response.headers.raw
+    if response.is_stream_consumed:  # by an event hook, or it is a stand-in's: read, and unpacked
+        headers = without(headers, b"content-encoding", b"content-length")
+        head = Answer(response.status_code, headers, b"")
+        if response.content:
+            await inflow.take(head, response.content)
+        await response.aclose()
+    else:
+        head = Answer(response.status_code, headers, b"")
+        await pour(head, response, response.aiter_raw(), inflow.take)
+    return inflow.whole(head)
 
 
 async def _over(lanes: AsyncLanes, request: Outgoing, inflow: _AsyncInflow | None) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..errors.velerian import (
     VelerianAPIError,
     VelerianConfigError,
     VelerianError,
+    VelerianInputError,
     VelerianRunTimeoutError,
 )
 from ..models.velerian import (
@@ -34,6 +35,7 @@ from .platform import AsyncPlatformClient
 if TYPE_CHECKING:
     import httpx
 
+    from .pages import AsyncPages
     from .verity import AsyncVerityClient
 
 DEFAULT_BASE_URL: Final = "https://app.velerian.ai"
@@ -338,15 +340,14 @@ class AsyncVelerianClient(AsyncPlatformClient):
         max_items: int | None = None,
         prefetch: bool = True,
         **options: Unpack[CallOptions],
-    ) -> AsyncIterator[Row]:
+    ) -> AsyncPages[Row]:
         """Every row of the audit log that the filters match, page after page. Scope: audit:read.
 
         Begins after *offset* rows, and ends after *max_items* if given. The next page is asked for
-        while the caller works on this one, unless *prefetch* is off.
+        while the caller works on this one, unless *prefetch* is off. The walk's ``offset`` says
+        where it is: another one goes on from there.
         """
         from .pages import pages  # noqa: PLC0415
-
-        wire.check_walk(page_size, offset, max_items)
 
         async def fetch(limit: int, offset: int) -> list[Row]:
             page = await self.list_audit_log(
@@ -363,7 +364,12 @@ class AsyncVelerianClient(AsyncPlatformClient):
             return page.items
 
         return pages(
-            fetch, page_size=page_size, offset=offset, max_items=max_items, prefetch=prefetch
+            fetch,
+            page_size=page_size,
+            offset=offset,
+            max_items=max_items,
+            prefetch=prefetch,
+            refuse=VelerianInputError,
         )
 
     def iter_paginated(
@@ -379,7 +385,7 @@ class AsyncVelerianClient(AsyncPlatformClient):
         max_items: int | None = None,
         prefetch: bool = True,
         **options: Unpack[CallOptions],
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncPages[Any]:
         """Every item of any list route, page after page; *path* and *params* as in ``request``.
 
         *limit_param* and *offset_param* are what the route calls them, *items_key* what it calls
@@ -388,7 +394,6 @@ class AsyncVelerianClient(AsyncPlatformClient):
         from .governance import Ask  # noqa: PLC0415
         from .pages import pages  # noqa: PLC0415
 
-        wire.check_walk(page_size, offset, max_items)
         reads = wire.items(items_key)
         given = dict(wire.check_mapping("params", params or {}))
 
@@ -397,7 +402,12 @@ class AsyncVelerianClient(AsyncPlatformClient):
             return await self._api.fetch(path, ask, reads)
 
         return pages(
-            fetch, page_size=page_size, offset=offset, max_items=max_items, prefetch=prefetch
+            fetch,
+            page_size=page_size,
+            offset=offset,
+            max_items=max_items,
+            prefetch=prefetch,
+            refuse=VelerianInputError,
         )
 
     # -- whatever else the platform answers -------------------------------------------------------

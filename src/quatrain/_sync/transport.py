@@ -23,7 +23,7 @@ import attrs
 import httpx
 
 from .. import _http, _retry
-from .._address import Address
+from .._address import Address, without
 from .._http import Answer, NoAnswer, Outgoing
 from .._runtime._sync import Clock, Fn, LoopLocal
 from .._secret import Secret
@@ -219,9 +219,7 @@ class Transport:
             )
             if inflow is None:
                 return Answer.of(response)
-            head = Answer(response.status_code, response.headers.raw, b"")
-            pour(head, response, response.iter_raw(), inflow.take)
-            return inflow.whole(head)
+            return _pour_of_client(response, inflow)
         lanes = self._lanes.get()[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             self._lanes.close()
@@ -377,6 +375,20 @@ class _Inflow:
             return Answer.decoded(head.status, head.headers, bytes(self._content))
         except httpx.DecodingError:  # it was cut
             return head
+
+
+def _pour_of_client(response: httpx.Response, inflow: _Inflow) -> Answer:
+    headers = response.headers.raw
+    if response.is_stream_consumed:  # by an event hook, or it is a stand-in's: read, and unpacked
+        headers = without(headers, b"content-encoding", b"content-length")
+        head = Answer(response.status_code, headers, b"")
+        if response.content:
+            inflow.take(head, response.content)
+        response.close()
+    else:
+        head = Answer(response.status_code, headers, b"")
+        pour(head, response, response.iter_raw(), inflow.take)
+    return inflow.whole(head)
 
 
 def _over(lanes: Lanes, request: Outgoing, inflow: _Inflow | None) -> Answer:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..errors.velerian import (
     VelerianAPIError,
     VelerianConfigError,
     VelerianError,
+    VelerianInputError,
     VelerianRunTimeoutError,
 )
 from ..models.velerian import (
@@ -35,6 +36,7 @@ from .platform import PlatformClient
 if TYPE_CHECKING:
     import httpx
 
+    from .pages import Pages
     from .verity import VerityClient
 
 DEFAULT_BASE_URL: Final = "https://app.velerian.ai"
@@ -337,15 +339,14 @@ class VelerianClient(PlatformClient):
         max_items: int | None = None,
         prefetch: bool = True,
         **options: Unpack[CallOptions],
-    ) -> Iterator[Row]:
+    ) -> Pages[Row]:
         """Every row of the audit log that the filters match, page after page. Scope: audit:read.
 
         Begins after *offset* rows, and ends after *max_items* if given. The next page is asked for
-        while the caller works on this one, unless *prefetch* is off.
+        while the caller works on this one, unless *prefetch* is off. The walk's ``offset`` says
+        where it is: another one goes on from there.
         """
         from .pages import pages  # noqa: PLC0415
-
-        wire.check_walk(page_size, offset, max_items)
 
         def fetch(limit: int, offset: int) -> list[Row]:
             page = self.list_audit_log(
@@ -362,7 +363,12 @@ class VelerianClient(PlatformClient):
             return page.items
 
         return pages(
-            fetch, page_size=page_size, offset=offset, max_items=max_items, prefetch=prefetch
+            fetch,
+            page_size=page_size,
+            offset=offset,
+            max_items=max_items,
+            prefetch=prefetch,
+            refuse=VelerianInputError,
         )
 
     def iter_paginated(
@@ -378,7 +384,7 @@ class VelerianClient(PlatformClient):
         max_items: int | None = None,
         prefetch: bool = True,
         **options: Unpack[CallOptions],
-    ) -> Iterator[Any]:
+    ) -> Pages[Any]:
         """Every item of any list route, page after page; *path* and *params* as in ``request``.
 
         *limit_param* and *offset_param* are what the route calls them, *items_key* what it calls
@@ -387,7 +393,6 @@ class VelerianClient(PlatformClient):
         from .governance import Ask  # noqa: PLC0415
         from .pages import pages  # noqa: PLC0415
 
-        wire.check_walk(page_size, offset, max_items)
         reads = wire.items(items_key)
         given = dict(wire.check_mapping("params", params or {}))
 
@@ -396,7 +401,12 @@ class VelerianClient(PlatformClient):
             return self._api.fetch(path, ask, reads)
 
         return pages(
-            fetch, page_size=page_size, offset=offset, max_items=max_items, prefetch=prefetch
+            fetch,
+            page_size=page_size,
+            offset=offset,
+            max_items=max_items,
+            prefetch=prefetch,
+            refuse=VelerianInputError,
         )
 
     # -- whatever else the platform answers -------------------------------------------------------
