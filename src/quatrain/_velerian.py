@@ -52,24 +52,22 @@ def count(name: str, value: Any, *, least: int) -> int:
     return value
 
 
-def time(name: str, value: str | datetime | None) -> str | None:
-    """A time as ISO-8601 text; None stays None."""
+def time(name: str, value: str | datetime) -> str:
+    """A time as ISO-8601 text."""
     from ._address import moment  # noqa: PLC0415 - with it comes the HTTP stack
 
-    if value is None:
-        return None
     try:
         return moment(name, value)
     except ValueError as exc:
         raise VelerianInputError(str(exc)) from None
 
 
-def query(**params: str | int | None) -> dict[str, str]:
+def query(**params: str | None) -> dict[str, str]:
     """A query's parameters; None is dropped."""
     for name, value in params.items():
-        if not isinstance(value, str | int | None):
+        if not isinstance(value, str | None):
             raise VelerianInputError(f"{name} has to be a string")
-    return {name: str(value) for name, value in params.items() if value is not None}
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def check_waits(poll_interval: Any, run_timeout: Any, on_progress: Any) -> None:
@@ -122,6 +120,8 @@ def usage(answer: Any) -> UsageSummary:
 
 def page(answer: Any) -> Page[Row]:
     """A page of rows."""
+    if not isinstance(row(answer).get("items"), list):
+        raise _wrong("there is no list of items in it")
     return _structured(answer, Page[Row])
 
 

@@ -318,10 +318,10 @@ class VelerianClient(PlatformClient):
             resource_kind=resource_kind,
             resource_id=resource_id,
             actor_user_id=actor_user_id,
-            since=wire.time("since", since),
-            until=wire.time("until", until),
-            limit=wire.count("limit", limit, least=1),
-            offset=wire.count("offset", offset, least=0),
+            since=None if since is None else wire.time("since", since),
+            until=None if until is None else wire.time("until", until),
+            limit=str(wire.count("limit", limit, least=1)),
+            offset=str(wire.count("offset", offset, least=0)),
         )
         return self._api.get("audit-log", query=query, reads=wire.page, **options)
 
