@@ -7,7 +7,7 @@ import gzip
 import stat
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from quatrain.models.velerian import EvidenceExport
 from ._clients import FLAVOURS, AsyncQuickClock, QuickClock
 from ._server import Exchange, Server
 from ._tasks import Task, is_cancellation
+from .test_secrets import library_part
 
 KEY = "vk_live_do_not_show_me"
 SIGNATURE = "X-Signature=do-not-show-me"
@@ -297,6 +298,46 @@ def test_a_link_that_has_expired(flavour: str, to: Path) -> None:
 
 
 @flavours
+def test_an_error_is_not_read_for_ever(flavour: str, to: Path) -> None:
+    """As much of it as says what is wrong."""
+
+    def go_on(exchange: Exchange) -> None:
+        exchange.answer(b"no " * 100_000, status=404, length=10**9)
+
+    with Server(go_on) as server, pytest.raises(errors.VelerianNotFoundError, match="no no"):
+        download(flavour, presigned(server), to, timeout=1.0)
+
+
+@flavours
+def test_the_link_is_in_no_log_and_no_traceback(
+    flavour: str, to: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has it, has the evidence; nor is the key, of a stream."""
+    for handler in (send, hang, fail):
+        for delivery in ("presigned", "stream"):
+            with caplog.at_level("DEBUG"), Server(handler) as server:
+                link = export(f"/x?{SIGNATURE}", delivery)
+                try:
+                    base_url = f"http://127.0.0.1:{server.port}"
+                    download(flavour, link, to, base_url=base_url, timeout=0.1, max_retries=0)
+                except errors.VelerianError as exc:
+                    assert "do-not-show-me" not in library_part(exc)
+    lines = [r.getMessage() for r in caplog.records if r.name == "quatrain.http"]
+    assert len(lines) == 6
+    assert all("GET" in line and "/x" in line for line in lines)
+    assert "do-not-show-me" not in "".join(lines)
+
+
+@pytest.mark.parametrize("url", [f"http://elsewhere.example/?{SIGNATURE}", f"ftp://x/{SIGNATURE}"])
+async def test_a_link_that_is_refused_is_not_shown(url: str, to: Path) -> None:
+    """Neither in the reason nor in the frames that found it."""
+    async with AsyncVelerianClient(api_key=KEY) as velerian:
+        with pytest.raises(errors.VelerianInputError) as caught:
+            await velerian.download_evidence(export(url), to)
+    assert "do-not-show-me" not in library_part(caught.value)
+
+
+@flavours
 def test_a_redirect_is_not_followed(flavour: str, to: Path) -> None:
     """It could lead anywhere."""
 
@@ -323,6 +364,14 @@ def test_more_than_may_be(flavour: str, packed: bool, to: Path) -> None:
     most = len(BODY) - 1
     with Server(send_either) as server, pytest.raises(errors.VelerianAPIError, match="larger"):
         download(flavour, presigned(server), to, max_bytes=most)
+    assert nothing_is_left(to.parent)
+
+
+@flavours
+def test_more_than_may_be_is_refused_by_its_length(flavour: str, to: Path) -> None:
+    """Nobody waits for the rest."""
+    with Server(hang) as server, pytest.raises(errors.VelerianAPIError, match="larger"):
+        download(flavour, presigned(server), to, max_bytes=len(BODY) - 1, timeout=1.0)
     assert nothing_is_left(to.parent)
 
 
@@ -544,6 +593,38 @@ def test_through_a_client_that_has_read_it_already(flavour: str, to: Path) -> No
     else:
         anyio.run(main, backend=flavour)
     assert to.read_bytes() == BODY
+
+
+class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Less than was promised, and no error."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"half"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"half"
+
+
+@flavours
+def test_through_a_client_that_does_not_count(flavour: str, to: Path) -> None:
+    """A body shorter than its length was cut off, whether the transport says so or not."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Cut(), headers={"content-length": "8"})
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            velerian = AsyncVelerianClient(api_key=KEY, http_client=http)
+            await velerian.download_evidence(link, to)
+
+    link = export("https://storage.example/e")
+    with pytest.raises(errors.VelerianTransportError, match="4 of 8 bytes"):  # noqa: PT012
+        if flavour == "sync":
+            with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+                VelerianClient(api_key=KEY, http_client=http).download_evidence(link, to)
+        else:
+            anyio.run(main, backend=flavour)
+    assert nothing_is_left(to.parent)
 
 
 def test_progress_is_a_plain_function(to: Path) -> None:

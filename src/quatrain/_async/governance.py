@@ -121,7 +121,10 @@ class AsyncGovernanceAPI:
 
         Raises VelerianInputError for a link that can't be, and a stream from another origin.
         """
-        address = self._address(export.download_url, None)
+        try:
+            address = self._address(export.download_url, None)
+        except VelerianInputError as exc:
+            raise exc.with_traceback(None) from None  # the frames below have the link in the clear
         if export.delivery not in {"presigned", "stream"}:
             known = "presigned and stream are known"
             raise VelerianInputError(f"the export's delivery is {export.delivery!r}: {known}")

@@ -57,8 +57,8 @@ class Call:
     """Where it goes, instead of *path* and *query*; to another origin always without the key."""
     keyless: bool = False
     """Sent without the key to the client's own origin as well."""
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    """Beyond those that every request has."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Beyond those that every request has. Not shown: a caller's may be credentials."""
     body: Any = attrs.field(default=None, repr=False)
     """A model, or JSON; None sends none. Not shown: it may hold a lease token."""
     content: bytes | None = attrs.field(default=None, repr=False)
