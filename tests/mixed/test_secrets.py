@@ -206,8 +206,7 @@ def test_a_request_to_another_place(flavour: str, handler: Callable[[Exchange], 
     """What the caller has for it is kept where the caller passed it in."""
     headers = {"authorization": "Basic do-not-show-me"}
     with Server(handler) as server, pytest.raises(quatrain.QuatrainError) as caught:
-        there = f"http://127.0.0.1:{server.port}/x"
-        post(flavour, "https://velerian.example", there, headers=headers)
+        post(flavour, "https://velerian.example", f"{server.url}/x", headers=headers)
     below = [
         frame.f_locals
         for frame, _ in traceback.walk_tb(caught.value.__traceback__)
