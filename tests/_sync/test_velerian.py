@@ -390,6 +390,19 @@ def test_a_retried_write_is_the_same_write(
     assert governance.keys[-1] != governance.keys[0]
 
 
+def test_a_write_under_way_is_asked_after(
+    velerian: VelerianClient, governance: FakeGovernance, instant: InstantClock
+) -> None:
+    """A repetition that came too early is no conflict: it waits as long as it is told."""
+    body = {"detail": "a request with this Idempotency-Key is under way"}
+    governance.faults.extend(["lost", httpx.Response(409, json=body, headers={"retry-after": "2"})])
+    assert velerian.invoke_abp("abp_1", {}).invocation_id == "inv_1"
+    assert instant.slept[1:] == [2.0]
+    governance.faults.append(409)
+    with pytest.raises(errors.VelerianConflictError):
+        velerian.invoke_abp("abp_1", {})
+
+
 def test_options_of_one_call(velerian: VelerianClient, governance: FakeGovernance) -> None:
     """Its time-out and its idempotency key."""
     velerian.invoke_abp("abp_1", {}, idempotency_key="mine", timeout=3.0)

@@ -267,9 +267,14 @@ class AsyncTransport:
     def _outcome(self, answer: Answer | NoAnswer) -> _retry.Outcome:
         if isinstance(answer, NoAnswer):
             return "no_answer" if answer.sent else "not_sent"
-        if answer.status == 409 and self._family.says_in_progress(self._body(answer)):
+        if answer.status == 409 and self._says_in_progress(answer):
             return "in_progress"
         return answer.status
+
+    def _says_in_progress(self, answer: Answer) -> bool:
+        if self._family.conflicts_may_pass and _retry_after(answer) is not None:
+            return True
+        return self._family.says_in_progress(self._body(answer))
 
     def _read(self, answer: Answer, reads: Reader[T], before: Sequence[Attempt]) -> T:
         attempts = (*before, _summary(len(before) + 1, answer, None))
