@@ -369,3 +369,74 @@ class LedgerTransport(httpx.BaseTransport):
             with clock.parked():
                 self.gates[verb].wait()
         return self.ledger.handle(request)
+
+
+class _List:
+    """A list of numbers that is served in pages, with faults to switch on."""
+
+    def __init__(self, count: int) -> None:
+        self.rows: list[Any] = list(range(count))
+        self.asked: list[tuple[int, int]] = []
+        self.faults: dict[int, BaseException] = {}
+        """Raised, once, when the page at that offset is asked for."""
+
+    def page(self, limit: int, offset: int) -> list[Any]:
+        if offset in self.faults:
+            raise self.faults.pop(offset)
+        return self.rows[offset : offset + limit]
+
+
+class AsyncList(_List):
+    """The way to a list; ``held`` are the offsets whose pages wait until they are let go."""
+
+    def __init__(self, count: int, *, held: tuple[int, ...] = ()) -> None:
+        super().__init__(count)
+        self.held = {offset: anyio.Event() for offset in held}
+        self.cancelled: list[int] = []
+
+    async def fetch(self, limit: int, offset: int) -> list[Any]:
+        self.asked.append((limit, offset))
+        try:
+            await anyio.lowlevel.checkpoint()
+            if offset in self.held:
+                await self.held[offset].wait()
+        except anyio.get_cancelled_exc_class():
+            self.cancelled.append(offset)
+            raise
+        return self.page(limit, offset)
+
+    async def wait_asked(self, times: int) -> None:
+        """Return when it has been asked so many *times*."""
+        await self.wait_until(lambda: len(self.asked) >= times)
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when *condition* holds, which may be for ever where it never does."""
+        while not condition():
+            await anyio.lowlevel.checkpoint()
+
+
+class List(_List):
+    """The way to a list, for threads."""
+
+    def __init__(self, count: int, *, held: tuple[int, ...] = ()) -> None:
+        super().__init__(count)
+        self.held = {offset: threading.Event() for offset in held}
+        self._change = threading.Condition()
+
+    def fetch(self, limit: int, offset: int) -> list[Any]:
+        with self._change:
+            self.asked.append((limit, offset))
+            self._change.notify_all()
+        if offset in self.held:
+            self.held[offset].wait()
+        return self.page(limit, offset)
+
+    def wait_asked(self, times: int) -> None:
+        """Return when it has been asked so many *times*."""
+        self.wait_until(lambda: len(self.asked) >= times)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when *condition* holds, which may be for ever where it never does."""
+        with self._change:
+            while not condition():
+                self._change.wait(0.005)

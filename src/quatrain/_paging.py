@@ -29,10 +29,12 @@ class CursorPage(Protocol[T_co]):
     @property
     def items(self) -> Sequence[T_co]:
         """Its rows."""
+        ...
 
     @property
     def next_cursor(self) -> str | None:
         """None on the last page."""
+        ...
 
 
 @attrs.define

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
+from .._paging import CursorWalk, check
 from ..errors.verity import VerityConfigError, VerityValidationError
 from ..models.verity import Effect, EffectEvent, EffectPage
+from .pages import PAGE_SIZE, AsyncPages
 
 if TYPE_CHECKING:
     from .ledger import AsyncLedger
-
-PAGE_SIZE = 100
-"""Items asked for at once while walking."""
 
 
 class AsyncEffects:
@@ -52,7 +51,7 @@ class AsyncEffects:
         }
         return await self._ledger.effects({k: v for k, v in query.items() if v is not None})
 
-    async def iter(
+    def iter(
         self,
         *,
         namespace: str | None = None,
@@ -63,31 +62,29 @@ class AsyncEffects:
         payloads: bool = False,
         page_size: int = PAGE_SIZE,
         max_items: int | None = None,
+        prefetch: bool = False,
     ) -> AsyncIterator[Effect]:
         """Every effect that matches, newest first, page after page as the loop goes on.
 
-        Effects that are added meanwhile do not appear. The filters are those of ``list``.
+        Effects that are added meanwhile do not appear. The filters are those of ``list``. With
+        *prefetch* the next page is asked for while the loop works on this one; it is off by
+        default, as whoever looks for an effect commonly stops before.
         """
-        cursor: str | None = None
-        left = max_items
-        while left is None or left > 0:
-            page = await self.list(
+        check(page_size, max_items, refuse=VerityValidationError)
+
+        async def fetch(limit: int, cursor: str | None) -> EffectPage:
+            return await self.list(
                 namespace=namespace,
                 status=status,
                 workflow=workflow,
                 case=case,
                 key=key,
-                limit=page_size if left is None else min(page_size, left),
+                limit=limit,
                 cursor=cursor,
                 payloads=payloads,
             )
-            for effect in page.items[:left]:
-                yield effect
-            if left is not None:
-                left -= len(page.items)
-            cursor = page.next_cursor
-            if cursor is None or not page.items:
-                return
+
+        return AsyncPages(fetch, CursorWalk(page_size, max_items), prefetch=prefetch)
 
     async def get(self, effect_key: str, *, namespace: str | None = None) -> Effect:
         """One effect, with its payloads. Raises VerityNotFoundError."""

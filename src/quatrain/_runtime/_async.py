@@ -384,36 +384,29 @@ class Ahead(Generic[T]):
         A caller that computes for long would otherwise hold up a request that was not sent yet.
         """
         job = _Job[T](fn, args)
-        _spawn(job.loop, job.run)
+        task = _spawn(job.loop, job.run)
+        if task is not None:  # asyncio may cancel it before it begins
+            task.add_done_callback(lambda _: job.ended.set())
         self._job = job
-        try:
-            for _ in range(TURNS):
-                await anyio.lowlevel.checkpoint()
-                if job.outcome:
-                    break
-        except BaseException:  # cancelled, perhaps before it began
-            self.cancel()
-            raise
+        await self._unless_cancelled(job.get_going)
 
     async def result(self) -> T:
         """What the call came to; its error is raised. Cancelled here, the call ends first."""
         job = self._job
         if job is None:
             raise RuntimeError("nothing was begun")
-        if not job.outcome:
-            await self._wait(job)
+        if not job.outcome and job.is_here():
+            await self._unless_cancelled(job.ended.wait)
         self._job = None
         if not job.outcome:  # its loop has ended, or it is another: the call is made here
             _call_soon(job.loop, job.scope.cancel)
             return await job.fn(*job.args)
         return job.outcome.get()
 
-    async def _wait(self, job: _Job[T]) -> None:
-        if job.loop is not anyio.lowlevel.current_token().native_token:
-            return
+    async def _unless_cancelled(self, wait: Callable[[], Awaitable[None]]) -> None:
         cancelled = anyio.get_cancelled_exc_class()
         try:
-            await job.ended.wait()
+            await wait()
         except cancelled:
             await self.aclose()
             raise
@@ -424,17 +417,18 @@ class Ahead(Generic[T]):
     def cancel(self) -> None:
         """Nobody will ask for it. From any thread, and from where garbage is collected."""
         job, self._job = self._job, None
-        if job is not None and not job.ended.is_set():
-            _call_soon(job.loop, job.scope.cancel)
+        if job is not None:
+            job.outcome.forget()
+            if not job.ended.is_set():
+                _call_soon(job.loop, job.scope.cancel)
 
     async def aclose(self) -> None:
         """Cancel it, and return when it has ended, or after some seconds, whoever is cancelled."""
         job = self._job
         self.cancel()
-        if job is None or job.loop is not anyio.lowlevel.current_token().native_token:
-            return
-        with anyio.move_on_after(CLOSING, shield=True):
-            await job.ended.wait()
+        if job is not None and job.is_here():
+            with anyio.move_on_after(CLOSING, shield=True):
+                await job.ended.wait()
 
 
 class _Job(Generic[T]):
@@ -454,6 +448,15 @@ class _Job(Generic[T]):
                 await self.outcome.of(self.fn, *self.args)
         finally:
             self.ended.set()
+
+    async def get_going(self) -> None:
+        for _ in range(TURNS):
+            await anyio.lowlevel.checkpoint()
+            if self.outcome:
+                return
+
+    def is_here(self) -> bool:
+        return self.loop is anyio.lowlevel.current_token().native_token
 
 
 class LoopLocal(Generic[T]):
@@ -538,16 +541,20 @@ def _call_soon(loop: Any, fn: Callable[..., object], *args: Any) -> None:
             loop.call_soon_threadsafe(fn, *args, context=contextvars.Context())
 
 
-def _spawn(loop: Any, fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-    """Run *fn*, which must not raise, in a task of nobody's on *loop*, which is this one."""
+def _spawn(loop: Any, fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> Any:
+    """Run *fn*, which must not raise, in a task of nobody's on *loop*, which is this one.
+
+    The answer is asyncio's task.
+    """
     if hasattr(loop, "run_sync_soon"):
         import trio  # noqa: PLC0415 - only there when it is the one that runs
 
         trio.lowlevel.spawn_system_task(fn, *args, context=contextvars.copy_context())
-    else:
-        task = loop.create_task(fn(*args))
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+        return None
+    task = loop.create_task(fn(*args))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    return task
 
 
 async def _close_quietly(guard: AsyncGenerator[None]) -> None:

@@ -81,6 +81,7 @@ class Outcome(Generic[T]):
         self.begun = False
         self._results: list[T] = []
         self._error: BaseException | None = None
+        self._forgotten = False
 
     def __bool__(self) -> bool:
         return bool(self._results) or self._error is not None
@@ -94,9 +95,14 @@ class Outcome(Generic[T]):
             self._keep(exc)
 
     def _keep(self, error: BaseException) -> None:
-        # less the frame that caught it, which holds this: an error nobody asks for is no cycle
-        trace = error.__traceback__
-        self._error = error.with_traceback(trace and trace.tb_next)
+        self._error = error
+        if self._forgotten:  # looked at last: another thread may forget it meanwhile
+            self._error = None
+
+    def forget(self) -> None:
+        """Nobody will ask for it. An error and its frames, which hold this, are no cycle then."""
+        self._forgotten = True
+        self._error = None
 
     def get(self) -> T:
         """Its result; raises its error, and TimeoutError where it has not ended."""

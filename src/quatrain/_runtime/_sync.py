@@ -51,6 +51,10 @@ Fn = Callable[P, T]
 Act = Callable[..., T]
 """What a user passes to be run."""
 
+COMPUTES = 0.001
+"""Seconds of processor time between two calls that make a caller one that computes."""
+HEAD_START = 0.0003
+"""Seconds within which a request over an open connection has left."""
 JOIN = 1.0
 """Seconds the end of a block waits for a background request that is under way."""
 
@@ -291,6 +295,7 @@ class Ahead(Generic[T]):
     def __init__(self) -> None:
         self._job: _Job[T] | None = None
         self._worker: _Worker | None = None
+        self._used = 0.0
 
     def __del__(self) -> None:
         self.cancel()
@@ -301,7 +306,10 @@ class Ahead(Generic[T]):
         return self._job is not None
 
     def start(self, fn: Callable[..., T], *args: Any) -> None:
-        """Begin ``fn(*args)``, in a copy of the caller's context."""
+        """Begin ``fn(*args)``, in a copy of the caller's context, and let it get as far as to wait.
+
+        For this only a caller is held up that has computed since the last call.
+        """
         job = _Job[T](fn, args)
         worker = self._worker
         if worker is None or worker.pid != job.pid:
@@ -311,6 +319,11 @@ class Ahead(Generic[T]):
         else:
             worker.jobs.put(job)
         self._job = job  # after it: interrupted before, nothing is waited for that never comes
+        used = time.thread_time()
+        if worker is not None and used - self._used > COMPUTES:
+            # such a caller keeps the interpreter to itself, and the request would not be sent
+            job.ended.wait(HEAD_START)
+        self._used = used
 
     def result(self) -> T:
         """What the call came to; its error is raised. Interrupted here, it is left to end."""
@@ -330,8 +343,10 @@ class Ahead(Generic[T]):
 
     def cancel(self) -> None:
         """Nobody will ask for it. From any thread, and from where garbage is collected."""
-        worker = self._worker
+        job, worker = self._job, self._worker
         self._job = self._worker = None
+        if job is not None:
+            job.outcome.forget()
         if worker is not None and worker.pid == os.getpid():
             worker.jobs.put(None)  # a lock could be held by the very thread that collects garbage
 
@@ -392,7 +407,8 @@ class _Worker:
         _here.worker = self
         while not self._over and (job := self.jobs.get()) is not None:
             job.run()
-            del job  # its result is its caller's: nothing of it stays here while this waits
+            # a thread's frame is never collected: what the call holds may hold the walk itself
+            del job
 
     def sleep(self, seconds: float) -> None:
         """Between two attempts of a call: raises _CalledOff when it is."""

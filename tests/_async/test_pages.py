@@ -1,0 +1,270 @@
+"""Walking a list page by page: every row once, and the next page on its way."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from quatrain import InputError
+from quatrain._async.pages import pages
+
+from .._doubles import AsyncList
+
+
+class Entry:
+    """Something that tells whether it is still there."""
+
+
+BOTH = pytest.mark.parametrize("prefetch", [True, False])
+
+
+@BOTH
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 6])
+async def test_every_row_comes_once_and_in_order(count: int, prefetch: bool) -> None:
+    """A short page is the last; where the pages are all full, an empty one is."""
+    served = AsyncList(count)
+    walk = pages(served.fetch, page_size=2, prefetch=prefetch)
+    assert [row async for row in walk] == served.rows
+    assert served.asked == [(2, 2 * number) for number in range(count // 2 + 1)]
+    assert [row async for row in walk] == []
+
+
+async def test_nothing_is_asked_for_before_a_row_is() -> None:
+    """A walk that nobody begins costs nothing."""
+    served = AsyncList(3)
+    async with pages(served.fetch):
+        pass
+    assert served.asked == []
+
+
+async def test_the_next_page_is_asked_for_while_this_one_is_worked_on() -> None:
+    """One ahead, and no more, whatever time the caller takes."""
+    served = AsyncList(7)
+    asked: list[int] = []
+    async with pages(served.fetch, page_size=2) as walk:
+        async for row in walk:
+            await served.wait_asked(min(row // 2 + 2, 4))
+            asked.append(len(served.asked))
+    assert asked == [2, 2, 3, 3, 4, 4, 4]
+
+
+async def test_without_prefetch_a_page_is_asked_for_when_it_is_needed() -> None:
+    """And not before."""
+    served = AsyncList(5)
+    walk = pages(served.fetch, page_size=2, prefetch=False)
+    assert [len(served.asked) async for _ in walk] == [1, 1, 2, 2, 3]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("max_items", "asked"),
+    [
+        (0, []),
+        (1, [(1, 0)]),
+        (2, [(2, 0)]),
+        (3, [(2, 0), (1, 2)]),
+        (4, [(2, 0), (2, 2)]),
+        (99, [(2, 0), (2, 2), (2, 4)]),
+    ],
+)
+async def test_no_more_rows_come_than_are_wanted(
+    max_items: int, asked: list[tuple[int, int]], prefetch: bool
+) -> None:
+    """Nor are they asked for."""
+    served = AsyncList(5)
+    walk = pages(served.fetch, page_size=2, max_items=max_items, prefetch=prefetch)
+    assert [row async for row in walk] == served.rows[:max_items]
+    assert served.asked == asked
+
+
+@BOTH
+@pytest.mark.parametrize("max_items", [None, 1, 3, 5])
+async def test_a_page_may_be_longer_than_was_asked_for(
+    max_items: int | None, prefetch: bool
+) -> None:
+    """The walk moves on by the rows received."""
+    served = AsyncList(7)
+
+    async def fetch(limit: int, offset: int) -> list[Any]:
+        return await served.fetch(3, offset)
+
+    walk = pages(fetch, page_size=2, max_items=max_items, prefetch=prefetch)
+    assert [row async for row in walk] == served.rows[:max_items]
+    assert [offset for _, offset in served.asked] == [0, 3, 6][: len(served.asked)]
+
+
+@BOTH
+async def test_its_offset_takes_up_where_it_was_left(prefetch: bool) -> None:
+    """It counts the rows handed out, not those that have come."""
+    served = AsyncList(9)
+    seen: list[tuple[int, int]] = []
+    async with pages(served.fetch, page_size=2, offset=3, prefetch=prefetch) as walk:
+        offsets = [walk.offset]
+        async for row in walk:
+            seen.append((row, walk.offset))
+            if row == 5:
+                break
+    offsets.append(walk.offset)
+    assert offsets == [3, 6]
+    assert seen == [(3, 4), (4, 5), (5, 6)]
+    rest = pages(served.fetch, page_size=2, offset=walk.offset, prefetch=prefetch)
+    assert [row async for row in rest] == [6, 7, 8]
+
+
+@BOTH
+async def test_a_loop_that_was_left_can_be_taken_up(prefetch: bool) -> None:
+    """By the same walk: nothing that has come is lost."""
+    served = AsyncList(7)
+    walk = pages(served.fetch, page_size=3, prefetch=prefetch)
+    found: list[int] = []
+    while len(found) < 7:
+        async for row in walk:
+            found.append(row)
+            break
+    assert found == served.rows
+    assert [offset for _, offset in served.asked] == [0, 3, 6]
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+async def test_an_error_comes_in_its_turn(kind: type[BaseException], prefetch: bool) -> None:
+    """After the rows before it; asked again, the walk asks for that page again."""
+    served = AsyncList(5)
+    served.faults = {0: kind("first"), 2: kind("second")}
+    walk = pages(served.fetch, page_size=2, prefetch=prefetch)
+    found: list[Any] = []
+    while walk.offset < 5:
+        try:
+            async for row in walk:
+                found.append(row)  # noqa: PERF401 - what came before the error counts
+        except kind as exc:
+            found.append(str(exc))
+            assert exc.__context__ is None
+    assert found == ["first", 0, 1, "second", 2, 3, 4]
+
+
+async def test_an_error_that_nobody_comes_to_is_not_heard_of() -> None:
+    """The loop was left before its turn."""
+    served = AsyncList(5)
+    served.faults = {2: ValueError("second")}
+    async for _ in pages(served.fetch, page_size=2):
+        await served.wait_asked(2)
+        break
+    gc.collect()
+    assert served.faults == {}
+
+
+@pytest.mark.parametrize("held_up", [True, False])
+async def test_what_nobody_comes_to_holds_nothing_alive(held_up: bool) -> None:
+    """No cycle is left of an error, its frames and the walk, whenever it comes."""
+    alive: weakref.WeakSet[Entry] = weakref.WeakSet()
+    served = AsyncList(5, held=(2,) if held_up else ())
+
+    async def fetch(limit: int, offset: int) -> list[Any]:
+        entry = Entry()
+        alive.add(entry)
+        rows = await served.fetch(limit, offset)
+        if offset:
+            raise LookupError(entry)
+        return rows
+
+    gc.collect()
+    gc.disable()
+    try:
+        walk = pages(fetch, page_size=2)
+        assert await anext(walk) == 0
+        await served.wait_asked(2)
+        del walk
+        for event in served.held.values():
+            event.set()
+        await served.wait_until(lambda: not alive)
+    finally:
+        gc.enable()
+
+
+async def test_a_walk_that_was_closed_is_over() -> None:
+    """Its rows are let go, and its offset stays; twice is fine."""
+    served = AsyncList(9)
+    walk = pages(served.fetch, page_size=3)
+    async with walk:
+        assert await anext(walk) == 0
+    await walk.aclose()
+    assert [row async for row in walk] == []
+    assert walk.offset == 1
+    assert len(served.asked) <= 2
+
+
+async def test_a_walk_that_was_not_begun_can_be_closed() -> None:
+    """Nothing is ever asked for."""
+    served = AsyncList(9)
+    walk = pages(served.fetch)
+    await walk.aclose()
+    assert [row async for row in walk] == []
+    assert served.asked == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"page_size": 0}, "page_size"),
+        ({"page_size": 2.0}, "page_size"),
+        ({"page_size": True}, "page_size"),
+        ({"max_items": -1}, "max_items"),
+        ({"max_items": "5"}, "max_items"),
+        ({"offset": -1}, "offset"),
+        ({"offset": None}, "offset"),
+    ],
+)
+async def test_numbers_that_make_no_sense_are_refused(
+    settings: dict[str, Any], reason: str
+) -> None:
+    """At once, and in the words of whoever offers the walk."""
+    served = AsyncList(9)
+    with pytest.raises(InputError, match=reason):
+        pages(served.fetch, **settings)
+    with pytest.raises(LookupError, match=reason):
+        pages(served.fetch, refuse=LookupError, **settings)
+
+
+@BOTH
+async def test_the_callers_context_reaches_each_request(prefetch: bool) -> None:
+    """Its spans and log lines belong to the caller's."""
+    request_id = contextvars.ContextVar("request_id", default="none")
+    served = AsyncList(5)
+    seen: list[str] = []
+
+    async def fetch(limit: int, offset: int) -> list[Any]:
+        seen.append(request_id.get())
+        return await served.fetch(limit, offset)
+
+    request_id.set("r-1")
+    async for row in pages(fetch, page_size=2, prefetch=prefetch):
+        if row == 1:
+            request_id.set("r-2")
+    assert seen == ["r-1", "r-1", "r-2"] if prefetch else ["r-1", "r-2", "r-2"]
+
+
+@BOTH
+async def test_two_pages_are_the_most_that_memory_holds(prefetch: bool) -> None:
+    """And the row in hand, however slow the caller is."""
+    alive: weakref.WeakSet[Entry] = weakref.WeakSet()
+    served = AsyncList(0)
+
+    async def fetch(limit: int, offset: int) -> list[Entry]:
+        await served.fetch(limit, offset)
+        made = [Entry() for _ in range(limit if offset < 100 else 0)]
+        alive.update(made)
+        return made
+
+    most = 0
+    async for _ in pages(fetch, page_size=10, prefetch=prefetch):
+        await served.wait_asked(len(served.asked))
+        most = max(most, len(alive))
+    assert most <= (21 if prefetch else 11)
+    del _
+    assert len(alive) == 0
+    assert len(served.asked) == 11
