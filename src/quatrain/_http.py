@@ -67,7 +67,7 @@ class Origin:
             raise refuse("base_url must not hold credentials; pass api_key")
         if parts.query or parts.fragment:
             raise refuse("base_url must not hold a query or a fragment")
-        if parts.scheme == "http" and not (allow_insecure or _is_loopback(host)):
+        if parts.scheme == "http" and not (allow_insecure or is_loopback(host)):
             raise refuse(
                 f"base_url would send the key unencrypted to {host};"
                 " use https, or allow_insecure=True if the network is yours"
@@ -95,7 +95,7 @@ class Origin:
     def proxy(self) -> httpx.Proxy | None:
         """The environment's proxy (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``)."""
         host = self.core.host.decode()
-        if _is_loopback(host) or urllib.request.proxy_bypass(host):
+        if is_loopback(host) or urllib.request.proxy_bypass(host):
             return None
         proxies = urllib.request.getproxies()
         url = proxies.get(self.core.scheme.decode()) or proxies.get("all")
@@ -117,7 +117,8 @@ def encode_segment(segment: str) -> str:
     return encoded.replace(".", "%2E") if encoded.strip(".") == "" else encoded
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether *host* is this machine, by its address or its name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -143,7 +144,8 @@ class Outgoing:
 
     origin: Origin
     method: str
-    target: str
+    target: str = attrs.field(repr=False)
+    """Not shown: a presigned link's is a credential."""
     headers: list[tuple[bytes, bytes]] = attrs.field(repr=False)
     """The key among them."""
     content: bytes | None = attrs.field(repr=False)
@@ -257,14 +259,20 @@ _NEVER_SENT: Final = (
 
 
 def headers(
-    key: Secret, *, user_agent: bytes, has_body: bool, extra: Mapping[str, str]
+    key: Secret | None, *, user_agent: bytes, has_body: bool, extra: Mapping[str, str]
 ) -> list[tuple[bytes, bytes]]:
-    """A request's headers. The key goes from the secret into the list, through no variable."""
+    """A request's headers; those in *extra* go before the usual ones of their names.
+
+    The key goes from the secret into the list, through no variable; None sends none.
+    """
+    usual = [*(_JSON_BODY if has_body else _NO_BODY), (b"user-agent", user_agent)]
+    given = {name.lower().encode("ascii"): value.encode("ascii") for name, value in extra.items()}
+    if not _USUAL.isdisjoint(given):
+        usual = [(name, value) for name, value in usual if name not in given]
     return [
-        *(_JSON_BODY if has_body else _NO_BODY),
-        (b"user-agent", user_agent),
-        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in extra.items()),
-        (b"authorization", b"Bearer " + key.reveal().encode("ascii")),
+        *usual,
+        *given.items(),
+        *(() if key is None else ((b"authorization", b"Bearer " + key.reveal().encode("ascii")),)),
     ]
 
 
@@ -279,6 +287,7 @@ def check_header(name: str, value: Any, refuse: Callable[[str], Exception]) -> s
 
 _NO_BODY: Final = [(b"accept", b"application/json"), (b"accept-encoding", b"gzip, deflate")]
 _JSON_BODY: Final = [*_NO_BODY, (b"content-type", b"application/json")]
+_USUAL: Final = frozenset({b"user-agent", *(name for name, _ in _JSON_BODY)})
 
 
 def forget_frames(exc: BaseException) -> None:

@@ -30,6 +30,9 @@ class RetryPolicy:
     """Seconds; no longer back-off than this."""
     jitter: float = 0.25
     """Share of the back-off drawn at random and added."""
+    full_jitter: bool = False
+    """Draw the whole wait instead, between nothing and the back-off: clients that failed together
+    come back spread over all of it."""
     longest_retry_after: float = 60.0
     """Seconds; a server that asks for more is not waited for: its error is raised at once."""
 
@@ -37,7 +40,7 @@ class RetryPolicy:
         """Seconds before the retry that follows *attempt* (from 1); *luck* is in [0, 1)."""
         # 2.0 ** 1100 overflows long after the cap has been reached
         delay = min(self.cap, self.base * self.factor ** min(attempt - 1, 62))
-        return delay * (1.0 + self.jitter * luck)
+        return delay * luck if self.full_jitter else delay * (1.0 + self.jitter * luck)
 
 
 def delay_before_retry(

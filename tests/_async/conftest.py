@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from quatrain._async.velerian import AsyncVelerianClient
 from quatrain.velocity import AsyncVelocityOS
 from quatrain.verity import AsyncVerityClient
 
-from .. import _business
+from .. import _business, _governance
 from .._business import FakeBusiness
 from .._doubles import (
     BASE_URL,
@@ -21,6 +22,7 @@ from .._doubles import (
     AsyncManualClock,
     FakeLedger,
 )
+from .._governance import FakeGovernance
 
 
 @pytest.fixture
@@ -93,3 +95,31 @@ async def connect_velocity(
 @pytest.fixture
 def vos(connect_velocity: Callable[..., AsyncVelocityOS]) -> AsyncVelocityOS:
     return connect_velocity()
+
+
+@pytest.fixture
+def governance() -> FakeGovernance:
+    return FakeGovernance()
+
+
+@pytest.fixture
+async def connect_velerian(
+    governance: FakeGovernance, instant: AsyncInstantClock
+) -> AsyncIterator[Callable[..., AsyncVelerianClient]]:
+    async with httpx.AsyncClient(transport=AsyncLedgerTransport(governance)) as http:
+
+        def connect(**settings: Any) -> AsyncVelerianClient:
+            usual = {
+                "api_key": _governance.KEY,
+                "base_url": _governance.ORIGIN,
+                "http_client": http,
+                "clock": instant,
+            }
+            return AsyncVelerianClient(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def velerian(connect_velerian: Callable[..., AsyncVelerianClient]) -> AsyncVelerianClient:
+    return connect_velerian()

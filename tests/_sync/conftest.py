@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from quatrain._sync.velerian import VelerianClient
 from quatrain.velocity import VelocityOS
 from quatrain.verity import VerityClient
 
-from .. import _business
+from .. import _business, _governance
 from .._business import FakeBusiness
 from .._doubles import (
     BASE_URL,
@@ -22,6 +23,7 @@ from .._doubles import (
     LedgerTransport,
     ManualClock,
 )
+from .._governance import FakeGovernance
 
 
 @pytest.fixture
@@ -94,3 +96,31 @@ def connect_velocity(
 @pytest.fixture
 def vos(connect_velocity: Callable[..., VelocityOS]) -> VelocityOS:
     return connect_velocity()
+
+
+@pytest.fixture
+def governance() -> FakeGovernance:
+    return FakeGovernance()
+
+
+@pytest.fixture
+def connect_velerian(
+    governance: FakeGovernance, instant: InstantClock
+) -> Iterator[Callable[..., VelerianClient]]:
+    with httpx.Client(transport=LedgerTransport(governance)) as http:
+
+        def connect(**settings: Any) -> VelerianClient:
+            usual = {
+                "api_key": _governance.KEY,
+                "base_url": _governance.ORIGIN,
+                "http_client": http,
+                "clock": instant,
+            }
+            return VelerianClient(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def velerian(connect_velerian: Callable[..., VelerianClient]) -> VelerianClient:
+    return connect_velerian()

@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 import quatrain
+from quatrain._async.velerian import AsyncVelerianClient
+from quatrain._sync.velerian import VelerianClient
 from quatrain.velocity import AsyncVelocityOS, VelocityOS, WebhookHandler, delivery, sign
 from quatrain.verity import (
     AsyncVerityClient,
@@ -189,6 +191,67 @@ def test_a_clients_repr_and_its_parts(flavour: str) -> None:
     client = make(base_url="https://ledger.example", api_key=KEY)
     parts: list[Any] = [client, vars(client), vars(client._ledger), vars(client._ledger.transport)]
     assert KEY not in repr(parts)
+
+
+def test_velerians_client_and_its_parts(flavour: str) -> None:
+    """Nor its config errors, whose frames held the key for a moment."""
+    make = VelerianClient if flavour == "sync" else AsyncVelerianClient
+    client = make(api_key=KEY)
+    parts: list[Any] = [client, vars(client), vars(client._api), vars(client._api.transport)]
+    assert KEY not in repr(parts)
+    for settings in ({"base_url": "http://velerian.example"}, {"timeout": 0}, {"base_url": "x"}):
+        with pytest.raises(quatrain.ConfigError) as caught:
+            make(api_key=KEY, **settings)  # type: ignore[arg-type]
+        assert KEY not in library_part(caught.value)
+
+
+def post(flavour: str, base_url: str, path: str, **settings: Any) -> httpx.Response:
+    """One request in a caller's own words."""
+    settings |= {"timeout": 0.05, "max_retries": 0}
+    if flavour == "sync":
+        with VelerianClient(api_key=KEY, base_url=base_url) as velerian:
+            return velerian.post(path, **settings)
+
+    async def main() -> httpx.Response:
+        async with AsyncVelerianClient(api_key=KEY, base_url=base_url) as velerian:
+            return await velerian.post(path, **settings)
+
+    return anyio.run(main, backend=flavour)
+
+
+def test_the_answer_to_a_request_of_ones_own(flavour: str) -> None:
+    """It is httpx's, and its request holds no key."""
+    with Server(lambda exchange: exchange.answer({})) as server:
+        response = post(flavour, server.url, "plans")
+    assert server.exchanges[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr([vars(response), vars(response.request), response.request.headers.raw])
+
+
+@pytest.mark.parametrize("handler", [drop, echo, wrong_protocol, hang])
+def test_a_request_of_ones_own_that_fails(
+    flavour: str, handler: Callable[[Exchange], None]
+) -> None:
+    """As any other."""
+    with Server(handler) as server, pytest.raises(quatrain.QuatrainError) as caught:
+        post(flavour, server.url, "plans")
+    assert KEY not in library_part(caught.value)
+
+
+@pytest.mark.parametrize("handler", [drop, wrong_protocol, hang])
+def test_a_request_to_another_place(flavour: str, handler: Callable[[Exchange], None]) -> None:
+    """What the caller has for it is kept where the caller passed it in."""
+    headers = {"authorization": "Basic do-not-show-me"}
+    with Server(handler) as server, pytest.raises(quatrain.QuatrainError) as caught:
+        post(flavour, "https://velerian.example", f"{server.url}/x", headers=headers)
+    below = [
+        frame.f_locals
+        for frame, _ in traceback.walk_tb(caught.value.__traceback__)
+        if frame.f_code.co_filename.endswith(("governance.py", "transport.py", "lanes.py"))
+    ]
+    assert len(below) >= 2
+    assert "do-not-show-me" not in repr(below)
+    assert KEY not in library_part(caught.value)
+    assert server.exchanges[0].headers["authorization"] == "Basic do-not-show-me"
 
 
 def test_an_interrupted_request(flavour: str) -> None:

@@ -77,6 +77,15 @@ def test_back_off_doubles_up_to_the_cap_and_spreads() -> None:
     assert POLICY.backoff(1, 0.999) == pytest.approx(0.3 * 1.25, rel=1e-3)
 
 
+def test_with_full_jitter_the_whole_wait_is_drawn() -> None:
+    """Velerian's: between nothing and 0.5 seconds, doubling up to a minute."""
+    policy = RetryPolicy(max_retries=9, base=0.5, cap=60.0, full_jitter=True)
+    halves = [policy.backoff(attempt, 0.5) for attempt in (1, 2, 3, 7, 8, 9)]
+    assert halves == [0.25, 0.5, 1.0, 16.0, 30.0, 30.0]
+    assert policy.backoff(1, 0.0) == 0.0
+    assert decide(429, retry_after=7.0, luck=0.5, policy=policy) == 7.0
+
+
 def test_retry_after_is_never_waited_shorter() -> None:
     """Longer, where the back-off is."""
     assert decide(429, retry_after=7.0) == 7.0

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import ConfigError
+from .velerian import AsyncVelerianClient
 from .velocity import AsyncVelocityOS
 from .verity import AsyncVerityClient
 
@@ -36,13 +37,15 @@ class AsyncClient:
         self,
         *,
         velocity: AsyncVelocityOS | None = None,
+        velerian: AsyncVelerianClient | None = None,
         verity: AsyncVerityClient | None = None,
     ) -> None:
-        given = {"velocity": velocity, "verity": verity}
+        given = {"velocity": velocity, "velerian": velerian, "verity": verity}
         self._platforms: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         self._local: LocalPlatform | None = None
-        if velocity is not None:
-            self._protect_writes_of(velocity)
+        for platform in (velocity, velerian):
+            if platform is not None:
+                self._protect_writes_of(platform)
 
     @classmethod
     def local(cls, database: str | PathLike[str], *, namespace: str = "default") -> Self:
@@ -82,6 +85,11 @@ class AsyncClient:
         return self._platform("velocity", self._make_velocity)
 
     @property
+    def velerian(self) -> AsyncVelerianClient:
+        """Governed runs, evidence, audit log, usage. Its invocations take an ``effect_key``."""
+        return self._platform("velerian", self._make_velerian)
+
+    @property
     def verity(self) -> AsyncVerityClient:
         """Effects that happen exactly once."""
         return self._platform("verity", AsyncVerityClient)
@@ -98,7 +106,12 @@ class AsyncClient:
         self._protect_writes_of(velocity)
         return velocity
 
-    def _protect_writes_of(self, velocity: AsyncVelocityOS) -> None:
+    def _make_velerian(self) -> AsyncVelerianClient:
+        velerian = AsyncVelerianClient()
+        self._protect_writes_of(velerian)
+        return velerian
+
+    def _protect_writes_of(self, platform: AsyncVelocityOS | AsyncVelerianClient) -> None:
         own = weakref.ref(self)  # or the two would keep each other alive, unclosed
 
         def effects() -> AsyncVerityClient:
@@ -107,7 +120,7 @@ class AsyncClient:
                 raise ConfigError("the client that held Verity as well is gone")
             return client.verity
 
-        velocity.protect_writes_with(effects)
+        platform.protect_writes_with(effects)
 
     async def aclose(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""

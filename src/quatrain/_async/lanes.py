@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import httpcore
+import httpx
 from httpcore import AnyIOBackend
 
 from .._http import KEEPALIVE_EXPIRY, Answer, Origin
-from .._runtime._async import Clock, Limiter, finish
+from .._runtime._async import Clock, Fn, Limiter, finish
 
+T = TypeVar("T")
 Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+Take = Fn[[Answer, bytes], bool]
+"""Takes an answer's head and a piece of its raw body; whether it wants more of them."""
 
 
 class AsyncLanes:
@@ -39,12 +43,30 @@ class AsyncLanes:
 
         Raises httpcore's exceptions.
         """
+        response, content = await self._over_a_lane(request, _whole)
+        return Answer.decoded(response.status, response.headers, content)
+
+    async def stream(self, request: httpcore.Request, take: Take) -> Answer:
+        """Hand the answer to *request* to *take* piece by piece, undecoded; answers its head.
+
+        A connection whose answer was not read to its end is closed. Raises httpcore's exceptions
+        and those of *take*.
+        """
+
+        async def read(response: httpcore.Response) -> Answer:
+            head = Answer(response.status, response.headers, b"")
+            await pour(head, response, response.aiter_stream(), take)
+            return head
+
+        return await self._over_a_lane(request, read)
+
+    async def _over_a_lane(self, request: httpcore.Request, read: Fn[[httpcore.Response], T]) -> T:
         await self._limiter.acquire()
         try:
             lane = await self._take()
             try:
                 response = await lane.handle_async_request(request)
-                content = await response.aread()
+                result = await read(response)
                 await response.aclose()
             except BaseException:
                 await finish(lane.aclose)
@@ -52,7 +74,7 @@ class AsyncLanes:
             await self._give_back(lane)
         finally:
             self._limiter.release()
-        return Answer.decoded(response.status, response.headers, content)
+        return result
 
     async def _take(self) -> Lane:
         while True:
@@ -91,6 +113,41 @@ class AsyncLanes:
                     self._idle.appendleft((lane, used))
                     return
                 await finish(lane.aclose)
+
+
+async def _whole(response: httpcore.Response) -> tuple[httpcore.Response, bytes]:
+    return response, await response.aread()
+
+
+async def pour(
+    head: Answer,
+    response: httpcore.Response | httpx.Response,
+    pieces: AsyncIterator[bytes],
+    take: Take,
+) -> None:
+    """All of an answer's *pieces* into *take*, until it wants no more; then the answer is closed.
+
+    Raises whatever reading and taking raise.
+    """
+    try:
+        async for piece in pieces:
+            if not await take(head, piece):
+                break
+    finally:
+        await finish(_leave, response, pieces)
+
+
+async def _leave(
+    response: httpcore.Response | httpx.Response, pieces: AsyncIterator[bytes]
+) -> None:
+    await response.aclose()
+    # async-only: begin
+    # The HTTP stack reads in generators within generators. Those that are left suspended would be
+    # collected one by one, and warned of: they end now, by failing to read from what is closed.
+    with suppress(Exception):
+        async for _ in pieces:
+            pass
+    # async-only: end
 
 
 def make_lane(origin: Origin) -> Lane:

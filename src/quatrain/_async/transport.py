@@ -15,21 +15,23 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeVar
 
 import attrs
 import httpx
 
 from .. import _http, _retry
+from .._address import Address, without
 from .._http import Answer, NoAnswer, Outgoing
-from .._runtime._async import Clock, LoopLocal
+from .._runtime._async import Clock, Fn, LoopLocal
 from .._secret import Secret
 from .._structure import Reader, RefusedAnswerError, WireError
 from .._telemetry import span
 from .._wire import dumps, loads, to_wire
 from ..errors import Attempt, QuatrainError
 from ..errors._family import SNIPPET, Family
-from .lanes import AsyncLanes, make_lane
+from .lanes import AsyncLanes, make_lane, pour
 
 T = TypeVar("T")
 Lane = Literal["main", "commit", "renew"]
@@ -37,6 +39,8 @@ _log = logging.getLogger("quatrain.http")
 
 LIMIT = 100
 """Requests of one kind in flight at once, for each client and event loop."""
+ERROR_BODY = 65_536
+"""Bytes that are read of an error where a body was to be streamed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,15 +50,19 @@ class Call:
     name: str
     """What it is, for spans: ``verity.lease``."""
     method: str
-    path: tuple[str, ...]
+    path: tuple[str, ...] = ()
     """Segments below the base URL, unencoded."""
     query: Mapping[str, str] = attrs.field(factory=dict)
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    """Beyond those that every request has."""
+    address: Address | None = None
+    """Where it goes, instead of *path* and *query*; to another origin always without the key."""
+    keyless: bool = False
+    """Sent without the key to the client's own origin as well."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Beyond those that every request has. Not shown: a caller's may be credentials."""
     body: Any = attrs.field(default=None, repr=False)
     """A model, or JSON; None sends none. Not shown: it may hold a lease token."""
     content: bytes | None = attrs.field(default=None, repr=False)
-    """The body as it is sent, the same with each attempt; ``send`` fills it in."""
+    """The body as it is sent, the same with each attempt; made of *body* where there is one."""
     lane: Lane = "main"
     """Renewals and commits have connections of their own: a full main pool starves neither."""
     repeatable: bool = False
@@ -110,41 +118,76 @@ class AsyncTransport:
 
     async def send_timed(self, call: Call, reads: Reader[T]) -> tuple[T, float]:
         """``send``, and the clock's time before the attempt that was answered."""
+        with self._span(call):
+            answer, attempts, sent = await self._answered(call, None)
+            return self._read(answer, reads, attempts), sent
+
+    async def answer(self, call: Call) -> tuple[Answer, float]:
+        """Send *call* like ``send``; a success as it came, and the seconds it took."""
+        with self._span(call):
+            answer, _, sent = await self._answered(call, None)
+            return answer, self.clock.now() - sent
+
+    async def stream(self, call: Call, keep: Fn[[Answer, bytes], None]) -> Answer:
+        """Send *call* like ``send``; give a success's head and raw body to *keep*, piece by piece.
+
+        Answers the head. It is sent again only while nothing has been kept, and what *keep* raises
+        comes out as it is.
+        """
+        with self._span(call):
+            return (await self._answered(call, keep))[0]
+
+    def _span(self, call: Call) -> AbstractContextManager[Any]:
+        where = self._origin_of(call).base_url
+        return span(f"quatrain.{call.name}", method=call.method, origin=where)
+
+    def _origin_of(self, call: Call) -> _http.Origin:
+        return self.origin if call.address is None else call.address.origin
+
+    async def _answered(
+        self, call: Call, keep: Fn[[Answer, bytes], None] | None
+    ) -> tuple[Answer, list[Attempt], float]:
+        """A success, the attempts before it, and the clock's time before it was asked for."""
         call = self.prepared(call)
         policy = self._policy
         if call.max_retries is not None:
             policy = attrs.evolve(policy, max_retries=call.max_retries)
         attempts: list[Attempt] = []
         reached = False
-        with span(f"quatrain.{call.name}", method=call.method, origin=self.origin.base_url):
-            while True:
-                number = len(attempts) + 1
-                sent = self.clock.now()
-                answer = await self._attempt(call, number)
-                if isinstance(answer, Answer) and answer.ok:
-                    return self._read(answer, reads, attempts), sent
-                delay = _retry.delay_before_retry(
-                    policy,
-                    number,
-                    self._outcome(answer),
-                    repeatable=call.repeatable,
-                    retry_after=_retry_after(answer),
-                    luck=random.random(),  # noqa: S311 - it spreads load
-                )
-                attempts.append(_summary(number, answer, delay))
-                # that the last one was never sent says nothing of those before
-                reached = reached or isinstance(answer, Answer) or answer.sent
-                if delay is None:
-                    raise self._error(answer, tuple(attempts), sent=reached) from _cause(answer)
-                await self.clock.sleep(delay)
+        while True:
+            number = len(attempts) + 1
+            sent = self.clock.now()
+            inflow = None if keep is None else _AsyncInflow(keep)
+            answer = await self._attempt(call, number, inflow)
+            if inflow is not None and inflow.failure is not None:
+                raise inflow.failure
+            if isinstance(answer, Answer) and answer.ok:
+                return answer, attempts, sent
+            delay = _retry.delay_before_retry(
+                policy,
+                number,
+                self._outcome(answer),
+                repeatable=call.repeatable and not (inflow is not None and inflow.begun),
+                retry_after=_retry_after(answer),
+                luck=random.random(),  # noqa: S311 - it spreads load
+            )
+            attempts.append(_summary(number, answer, delay))
+            # that the last one was never sent says nothing of those before
+            reached = reached or isinstance(answer, Answer) or answer.sent
+            if delay is None:
+                error = self._error(call, answer, tuple(attempts), sent=reached)
+                raise error from _cause(answer)
+            await self.clock.sleep(delay)
 
     def prepared(self, call: Call) -> Call:
         """*call* with its body as it is sent; raises InputError for one that can't be sent."""
         _check(call.timeout, call.max_retries, self._family.input)
         return attrs.evolve(call, content=self._encode(call))
 
-    async def _attempt(self, call: Call, number: int) -> Answer | NoAnswer:
-        """One request and its whole answer, or why there is none."""
+    async def _attempt(
+        self, call: Call, number: int, inflow: _AsyncInflow | None
+    ) -> Answer | NoAnswer:
+        """One request and its answer, or why there is none."""
         if self._closed:
             raise self._family.config("this client is closed")
         request = self._outgoing(call)
@@ -152,7 +195,7 @@ class AsyncTransport:
         with span("quatrain.attempt", attempt=number):
             answer: Answer | NoAnswer
             try:
-                answer = await self._exchange(request, call.lane)
+                answer = await self._exchange(request, call.lane, inflow)
             except httpx.HTTPStatusError as exc:  # a caller's client that checks in an event hook
                 _http.forget_frames(exc)
                 answer = Answer.of(exc.response)
@@ -170,36 +213,49 @@ class AsyncTransport:
             took = (self.clock.now() - began) * 1000
             line = "%s %s%s: %s in %.1f ms, attempt %d"
             host, came = request.origin.host.decode(), _summary(number, answer, None)
+            # the query of a presigned link is a credential
+            target = request.target if call.address is None else request.target.partition("?")[0]
             outcome = came.error or came.status_code
-            _log.debug(line, call.method, host, request.target, outcome, took, number)
+            _log.debug(line, call.method, host, target, outcome, took, number)
         return answer
 
-    async def _exchange(self, request: Outgoing, lane: Lane) -> Answer:
+    async def _exchange(self, request: Outgoing, lane: Lane, inflow: _AsyncInflow | None) -> Answer:
         if self._client is not None:
             if self._client.is_closed:
                 raise self._family.config("the http_client that was passed in is closed")
             response = await self._client.send(
-                request.for_client(), auth=None, follow_redirects=False
+                request.for_client(), auth=None, follow_redirects=False, stream=inflow is not None
             )
-            return Answer.of(response)
+            if inflow is None:
+                return Answer.of(response)
+            return await _pour_of_client(response, inflow)
         lanes = (await self._lanes.get())[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             await self._lanes.aclose()
             raise self._family.config("this client is closed")
-        return await lanes.exchange(request.for_lane())
+        if request.origin is self.origin:
+            return await _over(lanes, request, inflow)
+        # nothing is kept open to a place that is only passed through
+        lanes = AsyncLanes(functools.partial(make_lane, request.origin), limit=1, clock=self.clock)
+        try:
+            return await _over(lanes, request, inflow)
+        finally:
+            await lanes.aclose()
 
     def _outgoing(self, call: Call) -> Outgoing:
-        try:
-            target = self.origin.target(call.path, call.query)
-        except ValueError as exc:
-            raise self._family.input(f"no URL can be made of it: {exc}") from None
+        address = call.address
+        if address is None:
+            try:
+                address = Address(self.origin, self.origin.target(call.path, call.query))
+            except ValueError as exc:
+                raise self._family.input(f"no URL can be made of it: {exc}") from None
         return Outgoing(
-            self.origin,
+            address.origin,
             call.method,
-            target,
+            address.target,
             # in one expression: no frame's locals ever hold the key
             _http.headers(
-                self._key,
+                None if call.keyless or not address.is_at(self.origin) else self._key,
                 user_agent=self._user_agent,
                 has_body=call.content is not None,
                 extra=call.headers,
@@ -210,7 +266,7 @@ class AsyncTransport:
 
     def _encode(self, call: Call) -> bytes | None:
         if call.body is None:
-            return None
+            return call.content
         try:
             return dumps(call.body if isinstance(call.body, Mapping) else to_wire(call.body))
         except (TypeError, ValueError) as exc:
@@ -219,16 +275,21 @@ class AsyncTransport:
     def _outcome(self, answer: Answer | NoAnswer) -> _retry.Outcome:
         if isinstance(answer, NoAnswer):
             return "no_answer" if answer.sent else "not_sent"
-        if answer.status == 409 and self._family.says_in_progress(self._body(answer)):
+        if answer.status == 409 and self._says_in_progress(answer):
             return "in_progress"
         return answer.status
+
+    def _says_in_progress(self, answer: Answer) -> bool:
+        if self._family.conflicts_may_pass and _retry_after(answer) is not None:
+            return True
+        return self._family.says_in_progress(self._body(answer))
 
     def _read(self, answer: Answer, reads: Reader[T], before: Sequence[Attempt]) -> T:
         attempts = (*before, _summary(len(before) + 1, answer, None))
         try:
             return reads(loads(answer.content))
         except RefusedAnswerError:
-            raise self._error(answer, attempts) from None
+            raise self._refused(answer, attempts) from None
         except WireError as exc:
             reason = str(exc)
         except ValueError:
@@ -242,19 +303,27 @@ class AsyncTransport:
         )
 
     def _error(
-        self, answer: Answer | NoAnswer, attempts: tuple[Attempt, ...], *, sent: bool = True
+        self,
+        call: Call,
+        answer: Answer | NoAnswer,
+        attempts: tuple[Attempt, ...],
+        *,
+        sent: bool,
     ) -> QuatrainError:
         if isinstance(answer, Answer):
-            return self._family.error(
-                answer.status,
-                self._body(answer),
-                self._request_id(answer),
-                retry_after=_retry_after(answer),
-                attempts=attempts,
-            )
+            return self._refused(answer, attempts)
         return self._family.transport(
-            f"no answer from {self.origin.base_url}: {answer.text}",
+            f"no answer from {self._origin_of(call).base_url}: {answer.text}",
             sent=sent,
+            attempts=attempts,
+        )
+
+    def _refused(self, answer: Answer, attempts: tuple[Attempt, ...]) -> QuatrainError:
+        return self._family.error(
+            answer.status,
+            self._body(answer),
+            self._request_id(answer),
+            retry_after=_retry_after(answer),
             attempts=attempts,
         )
 
@@ -292,6 +361,59 @@ class AsyncTransport:
                 stacklevel=3,
                 source=owner,
             )
+
+
+class _AsyncInflow:
+    """One answer as it comes in: a success is handed on, an error is kept for its words."""
+
+    def __init__(self, keep: Fn[[Answer, bytes], None]) -> None:
+        self._keep = keep
+        self._content = bytearray()
+        self.begun = False
+        """Whether any of a success has been handed on."""
+        self.failure: Exception | None = None
+        """What whoever it was handed to raised: no fault of the answer's."""
+
+    async def take(self, head: Answer, piece: bytes) -> bool:
+        if not head.ok:
+            self._content += piece
+            return len(self._content) < ERROR_BODY
+        self.begun = True
+        try:
+            await self._keep(head, piece)
+        except Exception as exc:  # noqa: BLE001 - raised again outside of the exchange
+            self.failure = exc
+            return False
+        return True
+
+    def whole(self, head: Answer) -> Answer:
+        """The answer; with its body where that is an error's."""
+        if head.ok:
+            return head
+        try:
+            return Answer.decoded(head.status, head.headers, bytes(self._content))
+        except httpx.DecodingError:  # it was cut
+            return head
+
+
+async def _pour_of_client(response: httpx.Response, inflow: _AsyncInflow) -> Answer:
+    headers = response.headers.raw
+    if response.is_stream_consumed:  # by an event hook, or it is a stand-in's: read, and unpacked
+        headers = without(headers, b"content-encoding", b"content-length")
+        head = Answer(response.status_code, headers, b"")
+        if response.content:
+            await inflow.take(head, response.content)
+        await response.aclose()
+    else:
+        head = Answer(response.status_code, headers, b"")
+        await pour(head, response, response.aiter_raw(), inflow.take)
+    return inflow.whole(head)
+
+
+async def _over(lanes: AsyncLanes, request: Outgoing, inflow: _AsyncInflow | None) -> Answer:
+    if inflow is None:
+        return await lanes.exchange(request.for_lane())
+    return inflow.whole(await lanes.stream(request.for_lane(), inflow.take))
 
 
 def _check(timeout: Any, max_retries: Any, refuse: Callable[[str], Exception]) -> None:

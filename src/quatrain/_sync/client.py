@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import ConfigError
+from .velerian import VelerianClient
 from .velocity import VelocityOS
 from .verity import VerityClient
 
@@ -37,13 +38,15 @@ class Client:
         self,
         *,
         velocity: VelocityOS | None = None,
+        velerian: VelerianClient | None = None,
         verity: VerityClient | None = None,
     ) -> None:
-        given = {"velocity": velocity, "verity": verity}
+        given = {"velocity": velocity, "velerian": velerian, "verity": verity}
         self._platforms: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         self._local: LocalPlatform | None = None
-        if velocity is not None:
-            self._protect_writes_of(velocity)
+        for platform in (velocity, velerian):
+            if platform is not None:
+                self._protect_writes_of(platform)
 
     @classmethod
     def local(cls, database: str | PathLike[str], *, namespace: str = "default") -> Self:
@@ -83,6 +86,11 @@ class Client:
         return self._platform("velocity", self._make_velocity)
 
     @property
+    def velerian(self) -> VelerianClient:
+        """Governed runs, evidence, audit log, usage. Its invocations take an ``effect_key``."""
+        return self._platform("velerian", self._make_velerian)
+
+    @property
     def verity(self) -> VerityClient:
         """Effects that happen exactly once."""
         return self._platform("verity", VerityClient)
@@ -99,7 +107,12 @@ class Client:
         self._protect_writes_of(velocity)
         return velocity
 
-    def _protect_writes_of(self, velocity: VelocityOS) -> None:
+    def _make_velerian(self) -> VelerianClient:
+        velerian = VelerianClient()
+        self._protect_writes_of(velerian)
+        return velerian
+
+    def _protect_writes_of(self, platform: VelocityOS | VelerianClient) -> None:
         own = weakref.ref(self)  # or the two would keep each other alive, unclosed
 
         def effects() -> VerityClient:
@@ -108,7 +121,7 @@ class Client:
                 raise ConfigError("the client that held Verity as well is gone")
             return client.verity
 
-        velocity.protect_writes_with(effects)
+        platform.protect_writes_with(effects)
 
     def close(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""

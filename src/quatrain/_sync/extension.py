@@ -3,23 +3,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-import attrs
-
-from .. import _http
 from .._envelope import Reader, opened
 from .._options import CallOptions
-from .._structure import RefusedAnswerError, WireError
-from ..errors.velocity import ConfigError, InputError, ScopeMissingError
+from .._structure import WireError
+from ..errors.velocity import FAMILY, ScopeMissingError
 from ..models.velocity import Response, Scope
 from .transport import Call, Transport
+from .writes import write_once
 
 if TYPE_CHECKING:
-    from .._lease import EffectContext
     from .verity import VerityClient
 
 T = TypeVar("T")
@@ -83,28 +78,21 @@ class ExtensionAPI:
             timeout=timeout,
             max_retries=max_retries,
         )
-        if effect_key is None:
-            key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
-            return self._send(_keyed(call, key), reads)
-        if idempotency_key is not None:
-            raise InputError("an effect has an idempotency key of its own: pass one of the two")
-        if self.effects is None:
-            raise ConfigError("effect_key needs a client that holds Verity as well: Client")
-        call = self.transport.prepared(call)  # a slip in the arguments is no failed effect
 
-        def act(effect: EffectContext) -> Mapping[str, Any]:
-            # what can't be read is an error of the one who writes, not of all who come later
-            keyed = _keyed(call, effect.idempotency_key)
+        def send(keyed: Call) -> Mapping[str, Any]:
             return self._send(keyed, lambda answer: _raw(answer, reads))
 
-        answer = self.effects().protect(effect_key, act=act, effect_name=f"velocity.{path}")
-        with contextlib.suppress(RefusedAnswerError, WireError):
-            response = opened(answer)
-            value = reads(response)
-            if _repeats(response, body):
-                return value
-        msg = f"the effect {effect_key!r} is another one: its result is not of this kind"
-        raise InputError(msg)
+        return write_once(
+            call,
+            send,
+            lambda answer: reads(opened(answer)),
+            effects=self.effects,
+            transport=self.transport,
+            family=FAMILY,
+            idempotency_key=idempotency_key,
+            effect_key=effect_key,
+            again=lambda answer: reads(_repeating(opened(answer), body)),
+        )
 
     def _send(self, call: Call, reads: Reader[T]) -> T:
         def read(body: Any) -> T:
@@ -121,12 +109,13 @@ def _raw(response: Response, reads: Reader[Any]) -> Mapping[str, Any]:
     return response.raw
 
 
-def _repeats(response: Response, body: Mapping[str, Any]) -> bool:
-    """Whether fields that were written come back: no two kinds of write have any in common."""
+def _repeating(response: Response, body: Mapping[str, Any]) -> Response:
+    """*response*, when fields that were written come back in it; raises WireError.
+
+    No two kinds of write have any in common.
+    """
     parts = [part for part in response.data.values() if isinstance(part, Mapping)]
-    return any(not body.keys().isdisjoint(part) for part in parts)
-
-
-def _keyed(call: Call, key: str) -> Call:
-    value = _http.check_header("idempotency_key", key, InputError)
-    return attrs.evolve(call, headers={"Idempotency-Key": value})
+    if all(body.keys().isdisjoint(part) for part in parts):
+        msg = "nothing of what was written is in it"
+        raise WireError(msg)
+    return response

@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import httpcore
+import httpx
 from httpcore import SyncBackend
 
 from .._http import KEEPALIVE_EXPIRY, Answer, Origin
-from .._runtime._sync import Clock, Limiter, finish
+from .._runtime._sync import Clock, Fn, Limiter, finish
 
+T = TypeVar("T")
 Lane = httpcore.HTTPConnection | httpcore.ConnectionPool
+Take = Fn[[Answer, bytes], bool]
+"""Takes an answer's head and a piece of its raw body; whether it wants more of them."""
 
 
 class Lanes:
@@ -40,12 +44,30 @@ class Lanes:
 
         Raises httpcore's exceptions.
         """
+        response, content = self._over_a_lane(request, _whole)
+        return Answer.decoded(response.status, response.headers, content)
+
+    def stream(self, request: httpcore.Request, take: Take) -> Answer:
+        """Hand the answer to *request* to *take* piece by piece, undecoded; answers its head.
+
+        A connection whose answer was not read to its end is closed. Raises httpcore's exceptions
+        and those of *take*.
+        """
+
+        def read(response: httpcore.Response) -> Answer:
+            head = Answer(response.status, response.headers, b"")
+            pour(head, response, response.iter_stream(), take)
+            return head
+
+        return self._over_a_lane(request, read)
+
+    def _over_a_lane(self, request: httpcore.Request, read: Fn[[httpcore.Response], T]) -> T:
         self._limiter.acquire()
         try:
             lane = self._take()
             try:
                 response = lane.handle_request(request)
-                content = response.read()
+                result = read(response)
                 response.close()
             except BaseException:
                 finish(lane.close)
@@ -53,7 +75,7 @@ class Lanes:
             self._give_back(lane)
         finally:
             self._limiter.release()
-        return Answer.decoded(response.status, response.headers, content)
+        return result
 
     def _take(self) -> Lane:
         while True:
@@ -92,6 +114,32 @@ class Lanes:
                     self._idle.appendleft((lane, used))
                     return
                 finish(lane.close)
+
+
+def _whole(response: httpcore.Response) -> tuple[httpcore.Response, bytes]:
+    return response, response.read()
+
+
+def pour(
+    head: Answer,
+    response: httpcore.Response | httpx.Response,
+    pieces: Iterator[bytes],
+    take: Take,
+) -> None:
+    """All of an answer's *pieces* into *take*, until it wants no more; then the answer is closed.
+
+    Raises whatever reading and taking raise.
+    """
+    try:
+        for piece in pieces:
+            if not take(head, piece):
+                break
+    finally:
+        finish(_leave, response, pieces)
+
+
+def _leave(response: httpcore.Response | httpx.Response, pieces: Iterator[bytes]) -> None:
+    response.close()
 
 
 def make_lane(origin: Origin) -> Lane:

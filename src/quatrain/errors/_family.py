@@ -40,6 +40,8 @@ class Family:
     """By the answer's code, before the status is looked at; called like an ``APIError``."""
     in_progress: str | None = None
     """The code that says: an earlier attempt with this idempotency key is under way, ask again."""
+    conflicts_may_pass: bool = False
+    """Where there are no codes: a 409 with a ``Retry-After`` says the same."""
 
     def error(self, status: int, body: Any, request_id: str | None, **fields: Any) -> APIError:
         """The exception for an error answer whose *body* is its JSON, or its text."""

@@ -153,5 +153,6 @@ FAMILY = Family(
         422: VelerianValidationError,
         429: VelerianRateLimitError,
     },
+    conflicts_may_pass=True,
 )
 """The transport's way from an answer to one of these."""

@@ -126,6 +126,7 @@ def test_a_rename_that_no_source_uses_fails_the_check(project, capsys):
         ("# Asynchronous.", "Asynchronous"),
         ("# A coroutine function.", "coroutine"),
         ("X = on_aclose", "aclose"),
+        ("X = await_runs", "await_runs"),
     ],
 )
 def test_async_words_that_are_left_over_fail(project, capsys, source, word):
@@ -139,10 +140,17 @@ def test_async_words_that_are_left_over_fail(project, capsys, source, word):
 
 
 @pytest.mark.parametrize(
-    "source", ["# A patriot waits.", "# A waiter.", "X = thread.is_alive()", "X = a_read"]
+    "source",
+    [
+        "# A patriot waits.",
+        "# A waiter.",
+        "X = thread.is_alive()",
+        "X = a_read",
+        "X = await_run",
+    ],
 )
 def test_words_that_only_look_like_async_words_pass(project, source):
-    """Parts of words are no words."""
+    """Parts of words are no words, and a name of the contract is what it is in both flavours."""
     assert source == project.twin_of(source)
     assert [] == list(make_sync.left_over(make_sync.generate(project)))
 

@@ -1,0 +1,89 @@
+"""Velerian's errors: of both trees, with their details, and they travel whole."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import quatrain
+from quatrain.errors import Attempt
+from quatrain.errors import velerian as errors
+
+API = {
+    "code": "c",
+    "message": "m",
+    "detail": [{"loc": ["body"], "msg": "no"}],
+    "retry_after": 3.0,
+    "attempts": (Attempt(1, status_code=503, waited=0.3),),
+}
+SAMPLES = [
+    errors.VelerianError("words"),
+    errors.VelerianConfigError("words"),
+    errors.VelerianInputError("words"),
+    errors.VelerianTransportError("words", sent=False, attempts=API["attempts"]),
+    errors.VelerianAPIError(503, {"a": 1}, "req_1", **API),
+    errors.VelerianRateLimitError(429, "text", None, **API),
+    errors.RunTimeoutError("run_1", "running", 900.0),
+    errors.EvidenceError("a link is missing", 7),
+]
+KINDS = {
+    302: (errors.VelerianAPIError, quatrain.APIError),
+    400: (errors.VelerianAPIError, quatrain.APIError),
+    401: (errors.VelerianAuthError, quatrain.AuthenticationError),
+    403: (errors.VelerianForbiddenError, quatrain.PermissionDeniedError),
+    404: (errors.VelerianNotFoundError, quatrain.NotFoundError),
+    409: (errors.VelerianConflictError, quatrain.ConflictError),
+    422: (errors.VelerianValidationError, quatrain.ValidationFailedError),
+    429: (errors.VelerianRateLimitError, quatrain.RateLimitError),
+    500: (errors.VelerianServerError, quatrain.ServerError),
+    599: (errors.VelerianServerError, quatrain.ServerError),
+}
+
+
+@pytest.mark.parametrize(("status", "kinds"), KINDS.items())
+def test_a_status_is_an_error_of_the_platform_and_of_the_shared_kind(status, kinds) -> None:
+    """Exactly that class; handlers of either see it."""
+    exc = errors.FAMILY.error(status, {"detail": "words"}, "req_1")
+    assert type(exc) is kinds[0]
+    assert isinstance(exc, kinds[1])
+    assert isinstance(exc, errors.VelerianError)
+    assert (exc.status_code, exc.detail, exc.request_id) == (status, "words", "req_1")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail", "message"),
+    [
+        ({"detail": "words"}, "words", "words"),
+        ({"detail": [{"msg": "ü"}]}, '[{"msg": "ü"}]', '[{"msg": "ü"}]'),
+        ({"detail": [], "message": "m"}, "[]", "m"),
+        ({}, None, "HTTP 422"),
+        ("<html>", None, "<html>"),
+    ],
+)
+def test_a_detail_is_text(body, detail, message) -> None:
+    """Whatever the answer had there, which stays on it."""
+    exc = errors.FAMILY.error(422, body, None)
+    assert (exc.detail, exc.message, exc.body) == (detail, message, body)
+
+
+@pytest.mark.parametrize("exc", SAMPLES, ids=lambda exc: type(exc).__name__)
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_it_travels_with_all_its_fields(exc: Exception, how) -> None:
+    """To another process and back."""
+    again = how(exc)
+    assert (type(again), str(again), vars(again)) == (type(exc), str(exc), vars(exc))
+
+
+def test_every_error_is_of_the_platform() -> None:
+    """One ``except`` catches all, and another those of all platforms."""
+    classes = [getattr(errors, name) for name in errors.__all__]
+    assert len(classes) >= 15
+    assert all(issubclass(cls, errors.VelerianError) for cls in classes)
+    assert all(issubclass(cls, quatrain.QuatrainError) for cls in classes)
+
+
+def test_a_run_that_took_too_long_says_which() -> None:
+    """And how it stood."""
+    assert "run_1 was running after 900 s" in str(errors.RunTimeoutError("run_1", "running", 900.0))
