@@ -1,0 +1,1 @@
+"""Velerian, local: governed runs, and evidence of them that can be checked."""
