@@ -216,6 +216,15 @@ def test_a_manifest_that_was_changed(name: str, value: Any, reason: str) -> None
     assert raised.value.position is None
 
 
+def test_a_gap_that_is_chained_over(file_format: str) -> None:
+    """Whose hashes are right all the same."""
+    first = make_export([{}], hidden=(1,))
+    after = make_export([{}], hidden=(3,), first=3, start=first.manifest.head)
+    manifest = attrs.evolve(first.manifest, count=2, head=after.manifest.head)
+    error = broken(Export(manifest, [*first.links, *after.links]), file_format)
+    assert (1, True) == (error.position, "its sequence is 3 where 2 comes next" in error.reason)
+
+
 @pytest.mark.parametrize("field", ["tenant_id", "sequence"])
 def test_a_body_of_elsewhere(file_format: str, field: str) -> None:
     """A chain that holds together, around a body that says it is of another tenant or place."""
