@@ -11,6 +11,8 @@ import attrs
 
 from quatrain.errors import ConfigError
 
+from .velerian.runner import Runner, checked, echo, load
+
 DEFAULT_PORT: Final = 8787
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -40,6 +42,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _runner(value: str | Runner) -> Runner:
+    return load(value) if isinstance(value, str) else checked(value)
 
 
 def _check_host(_: Any, __: Any, host: str) -> None:
@@ -87,6 +93,10 @@ class Settings:
     deliver_webhooks: bool = True
     """Send the webhooks that wait in the database. Without it they are kept, and sent by another
     platform on the same file, or by a later one."""
+
+    velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
+    """What a model says to Velerian's ABPs and networks: a callable, or its name as
+    ``module:function``. It runs inside the platform."""
 
     @property
     def loopback(self) -> bool:
