@@ -44,9 +44,9 @@ if pid == 0:
     code = 1
     try:
         assert threading.active_count() == 1
-        waiting = len(inherited._run._loop._ready)
+        waiting = len(inherited._run._background._loop._ready)
         inherited.wake()
-        assert len(inherited._run._loop._ready) == waiting
+        assert len(inherited._run._background._loop._ready) == waiting
         platform.portal.open()
         assert send(platform) is not inherited
         platform.close()
