@@ -80,7 +80,7 @@ async def test_the_apps_end_is_its_end(database: Path) -> None:
 
 async def test_a_platform_may_leave_it_to_others(database: Path, clock: ServerClock) -> None:
     """Then what is written waits."""
-    app = create_app(Settings(database=database, deliver_webhooks=False), now_ms=clock)
+    app = create_app(Settings(database=database, background=False), now_ms=clock)
     async with app.router.lifespan_context(app):
         assert workers() == []
         site = make_site(app.state.store)
