@@ -51,7 +51,7 @@ def create_app(
         try:
             await seed_once(store, settings.seed)
             async with AsyncExitStack() as stack:
-                if settings.deliver_webhooks:
+                if settings.background:
                     await stack.enter_async_context(dispatcher.running())
                 yield
         finally:

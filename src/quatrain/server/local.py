@@ -40,7 +40,8 @@ class LocalPlatform:
     ``webhook_secret`` signs the webhooks of ``add_webhook``.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
-    Without *deliver_webhooks*, those that wait in the database are left to other platforms on it.
+    Without *background*, webhooks and runs that wait in the database are left to other platforms on
+    it.
 
     Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
     first use, which then raises ConfigError, too.
@@ -54,9 +55,9 @@ class LocalPlatform:
         live: bool = False,
         tenant: str = "local",
         seed: Literal["demo"] | None = "demo",
-        deliver_webhooks: bool = True,
+        background: bool = True,
     ) -> None:
-        self._settings = Settings(database=database, seed=seed, deliver_webhooks=deliver_webhooks)
+        self._settings = Settings(database=database, seed=seed, background=background)
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
         lent = lent or Lent.new(self._mode)

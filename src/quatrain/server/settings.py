@@ -90,10 +90,9 @@ class Settings:
     seed: Literal["demo"] | None = attrs.field(default="demo", validator=_check_seed)
     """What a new database is filled with: a founder's made-up business for the tenant "local", or
     nothing. Whoever opens it first decides that for good."""
-    deliver_webhooks: bool = True
-    """Send the webhooks that wait in the database. Without it they are kept, and sent by another
-    platform on the same file, or by a later one."""
-
+    background: bool = True
+    """Do the work that waits in the database: send webhooks, execute runs. Without it that is kept,
+    and done by another platform on the same file, or by a later one."""
     velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
     """What a model says to Velerian's ABPs and networks: a callable, or its name as
     ``module:function``. It runs inside the platform."""
