@@ -20,6 +20,9 @@ from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .velerian.api import VelerianAPI
+from .velerian.call import Services as VelerianServices
+from .velerian.endpoints import AGENTICX, V2
 from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .verity import VerityAPI
 from .webhooks import Dispatcher
@@ -34,14 +37,20 @@ def create_app(
     """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
     ``app.state`` is for who embeds the platform: ``store``, ``keys``, ``installs`` (Velocity OS's
-    keys), ``velocity`` (its business data) and ``dispatcher`` (of webhooks). To learn of an
-    unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
-    finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
+    keys), ``velocity`` (its business data), ``velerian`` (the services of Velerian's half) and
+    ``dispatcher`` (of webhooks). To learn of an unusable database as a ConfigError, call
+    ``app.state.store.open()`` first; the lifespan then finds it open. ``now_ms`` is the server's
+    clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
+    velerian = VelerianServices.of(
+        store,
+        runner=settings.velerian_runner,
+        rate_per_minute=settings.velerian_rate_per_minute,
+    )
     dispatcher = Dispatcher(store)
     managed = Services(velocity, installs, store, dispatcher.wake)
 
@@ -64,6 +73,8 @@ def create_app(
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
             ),
+            Platform("/api/v2", VelerianAPI(velerian, V2)),
+            Platform("/api/agenticx", VelerianAPI(velerian, AGENTICX)),
             Route("/healthz", Health(store)),
         ],
         middleware=[
@@ -83,6 +94,7 @@ def create_app(
     app.state.keys = keys
     app.state.velocity = velocity
     app.state.installs = installs
+    app.state.velerian = velerian
     app.state.dispatcher = dispatcher
     return app
 
