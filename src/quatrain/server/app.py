@@ -20,6 +20,7 @@ from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .velerian import seeding as velerian_seeding
 from .velerian.api import VelerianAPI
 from .velerian.call import Services as VelerianServices
 from .velerian.endpoints import AGENTICX, V2
@@ -59,6 +60,7 @@ def create_app(
         await asyncio.to_thread(store.open)
         try:
             await seed_once(store, settings.seed)
+            await velerian_seeding.seed_once(store)
             async with AsyncExitStack() as stack:
                 if settings.background:
                     await stack.enter_async_context(dispatcher.running())
