@@ -11,6 +11,7 @@ from quatrain.server.store import SqliteStore
 
 from .abps import Abps
 from .approvals import Approvals
+from .audit import AuditLog
 from .invocations import Invocations
 from .keys import Principal, VelerianKeys
 from .rate import RateLimit
@@ -26,6 +27,7 @@ class Services:
     abps: Abps
     invocations: Invocations
     approvals: Approvals
+    audit: AuditLog
     rate_limit: RateLimit
     in_flight: InFlight
 
@@ -38,6 +40,7 @@ class Services:
             Abps(store),
             Invocations(store, runner),
             Approvals(store, runner),
+            AuditLog(store),
             RateLimit(rate_per_minute),
             InFlight(),
         )
