@@ -20,6 +20,9 @@ from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .velerian.networks import Networks
+from .velerian.runs import Runs
+from .velerian.worker import RunWorker
 from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .verity import VerityAPI
 from .webhooks import Dispatcher
@@ -34,15 +37,17 @@ def create_app(
     """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
     ``app.state`` is for who embeds the platform: ``store``, ``keys``, ``installs`` (Velocity OS's
-    keys), ``velocity`` (its business data) and ``dispatcher`` (of webhooks). To learn of an
-    unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
-    finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
+    keys), ``velocity`` (its business data), ``dispatcher`` (of webhooks), and of Velerian
+    ``networks``, ``runs`` and ``run_worker``. To learn of an unusable database as a ConfigError,
+    call ``app.state.store.open()`` first; the lifespan then finds it open. ``now_ms`` is the
+    server's clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
     dispatcher = Dispatcher(store)
+    run_worker = RunWorker(store, settings.velerian_runner)
     managed = Services(velocity, installs, store, dispatcher.wake)
 
     @asynccontextmanager
@@ -53,6 +58,7 @@ def create_app(
             async with AsyncExitStack() as stack:
                 if settings.background:
                     await stack.enter_async_context(dispatcher.running())
+                    await stack.enter_async_context(run_worker.running())
                 yield
         finally:
             await asyncio.to_thread(store.close)
@@ -84,6 +90,9 @@ def create_app(
     app.state.velocity = velocity
     app.state.installs = installs
     app.state.dispatcher = dispatcher
+    app.state.networks = Networks(store)
+    app.state.runs = Runs(store, wake=run_worker.wake)
+    app.state.run_worker = run_worker
     return app
 
 
