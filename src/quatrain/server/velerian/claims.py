@@ -18,8 +18,9 @@ from quatrain.server.store import queries
 from quatrain.server.times import iso_time
 
 from . import audit, packs
-from .networks import NetworkNotFoundError, get_network
+from .networks import get_network
 from .policy import Verdict
+from .records import NotThereError
 from .runs import COLUMNS, Run, RunStatus, run_of
 
 MAX_ATTEMPTS: Final = 4
@@ -85,7 +86,7 @@ def claim(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> l
         if run.attempts > MAX_ATTEMPTS:
             text = f"the platform ended in the middle of it, {MAX_ATTEMPTS} times"
             _end(connection, now, run, Ending(status=RunStatus.FAILED, error=text))
-        elif isinstance(network, NetworkNotFoundError):
+        elif isinstance(network, NotThereError):
             _end(connection, now, run, Ending(status=RunStatus.FAILED, error=str(network)))
         else:
             _tell(connection, now, run, "run.start", {"attempt": run.attempts})

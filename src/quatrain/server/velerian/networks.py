@@ -12,11 +12,11 @@ import attrs
 
 from quatrain.errors import InputError
 from quatrain.server import jsontext
-from quatrain.server.problems import RefusedError
 from quatrain.server.store import SqliteStore, queries
 
 from .keys import checked
 from .policy import Policy
+from .records import ExistsError, NotThereError, accepted
 
 DEFAULT_MODEL: Final = "echo"
 """Of a network that names none: what answers as long as no other runner is set up."""
@@ -37,18 +37,6 @@ class Network:
     """A document of ``policy.Policy``."""
     created_at: int
     """Milliseconds since 1970."""
-
-
-class NetworkNotFoundError(RefusedError):
-    """The tenant has no network of that slug."""
-
-    code = "network_not_found"
-
-
-class NetworkExistsError(RefusedError):
-    """The slug is taken."""
-
-    code = "network_exists"
 
 
 class Networks:
@@ -72,7 +60,7 @@ class Networks:
     ) -> Network:
         """A new one; without a *policy*, everything is allowed.
 
-        Raises InputError for what can't be meant, NetworkExistsError for a slug that is taken.
+        Raises InputError for what can't be meant, ExistsError for a slug that is taken.
         """
         document = dict(policy or {})
         Policy.parse(document)
@@ -83,10 +71,7 @@ class Networks:
             "model_id": checked(model_id, "a model's id"),
             "policy": document,
         }
-        made = await self._store.write(add_network, params)
-        if isinstance(made, RefusedError):
-            raise made
-        return made
+        return accepted(await self._store.write(add_network, params))
 
 
 def checked_slug(slug: str) -> str:
@@ -104,22 +89,22 @@ def checked_slug(slug: str) -> str:
 
 def add_network(
     connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Network | NetworkExistsError:
+) -> Network | ExistsError:
     """Add a network whose policy can be read. *params*: tenant, slug, name, model_id, policy."""
     values = {**params, "policy": jsontext.dump(params["policy"]), "now": now}
     row = connection.execute(_SQL["add_network"], values).fetchone()
     if row is None:
-        return NetworkExistsError(f"there is a network {params['slug']!r} already")
+        return ExistsError(f"there is a network {params['slug']!r} already")
     return _network(row)
 
 
 def get_network(
     connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> Network | NetworkNotFoundError:
+) -> Network | NotThereError:
     """One network. *params*: tenant, slug."""
     row = connection.execute(_SQL["get_network"], params).fetchone()
     if row is None:
-        return NetworkNotFoundError(f"there is no network {params['slug'][:100]!r}")
+        return NotThereError(f"there is no network {params['slug'][:100]!r}")
     return _network(row)
 
 

@@ -21,7 +21,8 @@ from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore, queries
 
 from . import audit
-from .networks import NetworkNotFoundError, get_network
+from .networks import get_network
+from .records import Listed, NotThereError, accepted
 
 _SQL: Final = queries.load("velerian_runs")
 
@@ -72,20 +73,6 @@ class Run:
 COLUMNS: Final = ", ".join(field.name for field in attrs.fields(Run))
 
 
-@attrs.frozen
-class Page:
-    """Some runs, and how many there are in all."""
-
-    items: list[Run]
-    total: int
-
-
-class RunNotFoundError(RefusedError):
-    """The tenant has no such run."""
-
-    code = "run_not_found"
-
-
 class Runs:
     """Every tenant's runs. *wake* tells a worker that there is something to do.
 
@@ -109,7 +96,7 @@ class Runs:
     ) -> str:
         """Queue a run of the network *slug*; answers its id.
 
-        Raises NetworkNotFoundError, and KeyReusedError.
+        Raises NotThereError, and KeyReusedError.
         """
         params = {
             "tenant": tenant,
@@ -120,20 +107,15 @@ class Runs:
             "attachment_ids": None if attachment_ids is None else jsontext.dump([*attachment_ids]),
             "once": once,
         }
-        run_id = await self._store.write(start_run, params)
-        if isinstance(run_id, RefusedError):
-            raise run_id
+        run_id = accepted(await self._store.write(start_run, params))
         self._wake()
         return run_id
 
     async def get(self, tenant: str, run_id: str) -> Run:
-        """One run; raises RunNotFoundError."""
-        run = await self._store.read(get_run, {"tenant": tenant, "run_id": run_id})
-        if isinstance(run, RefusedError):
-            raise run
-        return run
+        """One run; raises NotThereError."""
+        return accepted(await self._store.read(get_run, {"tenant": tenant, "run_id": run_id}))
 
-    async def page(self, tenant: str, *, limit: int, offset: int) -> Page:
+    async def page(self, tenant: str, *, limit: int, offset: int) -> Listed[Run]:
         """Some of a tenant's, newest last."""
         params = {"tenant": tenant, "limit": limit, "offset": offset}
         return await self._store.read(page_of_runs, params)
@@ -156,9 +138,9 @@ def start_run(
 ) -> str | RefusedError:
     """Queue a run. *params*: tenant, slug, user_id, prompt_text, metadata, attachment_ids, once."""
 
-    def perform() -> str | NetworkNotFoundError:
+    def perform() -> str | NotThereError:
         network = get_network(connection, now, params)
-        if isinstance(network, NetworkNotFoundError):
+        if isinstance(network, NotThereError):
             return network
         run_id = f"run_{token()}"
         asked = {"run_id": run_id, "network": network.slug, "model_id": network.model_id}
@@ -181,17 +163,17 @@ def start_run(
 
 def get_run(
     connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> Run | RunNotFoundError:
+) -> Run | NotThereError:
     """One run. *params*: tenant, run_id."""
     row = connection.execute(_SQL["get_run"].format(columns=COLUMNS), params).fetchone()
-    return RunNotFoundError("there is no such run") if row is None else run_of(row)
+    return NotThereError("there is no such run") if row is None else run_of(row)
 
 
-def page_of_runs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Page:
+def page_of_runs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Listed[Run]:
     """Some of a tenant's runs, oldest first. *params*: tenant, limit, offset."""
     (total,) = connection.execute(_SQL["count_runs"], params).fetchone()
     rows = connection.execute(_SQL["page_of_runs"].format(columns=COLUMNS), params)
-    return Page([run_of(row) for row in rows], total)
+    return Listed([run_of(row) for row in rows], total)
 
 
 def newest_runs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> list[Run]:
