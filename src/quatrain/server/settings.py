@@ -93,6 +93,9 @@ class Settings:
     background: bool = True
     """Do the work that waits in the database: send webhooks, execute runs. Without it that is kept,
     and done by another platform on the same file, or by a later one."""
+    velerian_rate_per_minute: int = attrs.field(default=600, validator=_check_positive)
+    """Requests a minute that one of Velerian's keys may make to this process, unless the key has a
+    number of its own."""
     velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
     """What a model says to Velerian's ABPs and networks: a callable, or its name as
     ``module:function``. It runs inside the platform."""

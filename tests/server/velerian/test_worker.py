@@ -531,7 +531,7 @@ async def test_the_app_executes_runs_while_it_lives(database: Path, clock: Serve
     app = create_app(Settings(database=database, velerian_runner=asked), now_ms=clock)
     async with app.router.lifespan_context(app):
         assert ["quatrain-runs"] == workers()
-        place = Place(app.state.store, app.state.runs, app.state.networks)
+        place = Place(app.state.store, app.state.velerian.runs, app.state.velerian.networks)
         await place.networks.create("acme", "open")
         run_id = await place.ask()
         await place.over()
@@ -544,7 +544,7 @@ async def test_a_platform_may_leave_it_to_others(database: Path, clock: ServerCl
     app = create_app(Settings(database=database, background=False), now_ms=clock)
     async with app.router.lifespan_context(app):
         assert [] == workers()
-        place = Place(app.state.store, app.state.runs, app.state.networks)
+        place = Place(app.state.store, app.state.velerian.runs, app.state.velerian.networks)
         await place.networks.create("acme", "open")
         await place.ask()
         assert ["queued"] == await place.statuses()

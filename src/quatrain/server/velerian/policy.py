@@ -95,10 +95,10 @@ class Policy:
         """Look at every rule; never raises, whatever JSON the payload is."""
         matched = [rule for rule in self.rules if rule.applies(payload)]
         said = {rule.then for rule in matched}
-        outcome = next((each for each in STRICTEST_FIRST if each in said), None)
+        matching: list[Outcome] = [each for each in STRICTEST_FIRST if each in said]
+        outcome = matching[0] if matching else self.default
         reasons: tuple[str, ...]
-        if outcome is None:
-            outcome = self.default
+        if not matching:
             reasons = () if outcome == "allow" else ("no rule decides it, and so the default does",)
         else:
             reasons = tuple(rule.reason for rule in matched if rule.then == outcome)
