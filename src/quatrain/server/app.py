@@ -56,7 +56,7 @@ def create_app(
         wake=run_worker.wake,
     )
     dispatcher = Dispatcher(store)
-    managed = Services(velocity, installs, store, dispatcher.wake)
+    managed = Services(velocity, installs, velerian, store, dispatcher.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

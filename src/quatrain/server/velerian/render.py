@@ -10,6 +10,7 @@ from quatrain.server.times import iso_time
 
 from .audit import Entry
 from .keys import Key
+from .networks import Network
 from .packs import s3_key
 from .records import Abp, Approval, Invocation
 from .runs import Run
@@ -108,6 +109,17 @@ def approval(found: Approval) -> dict[str, Any]:
         "decision": found.decision,
         "created_at": iso_time(found.created_at),
         "decided_at": _maybe(found.decided_at),
+    }
+
+
+def network(found: Network) -> dict[str, Any]:
+    """A network with its policy."""
+    return {
+        "slug": found.slug,
+        "name": found.name,
+        "model_id": found.model_id,
+        "policy": found.policy,
+        "created_at": iso_time(found.created_at),
     }
 
 
