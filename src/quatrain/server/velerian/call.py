@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import attrs
@@ -14,8 +15,10 @@ from .approvals import Approvals
 from .audit import AuditLog
 from .invocations import Invocations
 from .keys import Principal, VelerianKeys
+from .networks import Networks
 from .rate import RateLimit
 from .runner import Runner
+from .runs import Runs
 
 
 @attrs.frozen
@@ -28,12 +31,24 @@ class Services:
     invocations: Invocations
     approvals: Approvals
     audit: AuditLog
+    networks: Networks
+    runs: Runs
     rate_limit: RateLimit
     in_flight: InFlight
 
     @classmethod
-    def of(cls, store: SqliteStore, *, runner: Runner, rate_per_minute: int) -> Self:
-        """Over a store. *rate_per_minute* is how many requests a key may make."""
+    def of(
+        cls,
+        store: SqliteStore,
+        *,
+        runner: Runner,
+        rate_per_minute: int,
+        wake: Callable[[], None] = lambda: None,
+    ) -> Self:
+        """Over a store. *rate_per_minute* is how many requests a key may make.
+
+        *wake* tells whoever executes runs that there is one.
+        """
         return cls(
             store,
             VelerianKeys(store),
@@ -41,6 +56,8 @@ class Services:
             Invocations(store, runner),
             Approvals(store, runner),
             AuditLog(store),
+            Networks(store),
+            Runs(store, wake=wake),
             RateLimit(rate_per_minute),
             InFlight(),
         )

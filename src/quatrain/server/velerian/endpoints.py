@@ -23,6 +23,7 @@ from .schema import (
     InvokeBody,
     KeyBody,
     PageQuery,
+    RunBody,
     UsageQuery,
 )
 
@@ -116,6 +117,42 @@ async def list_approvals(call: Call, query: ApprovalsQuery) -> dict[str, Any]:
     return render.listed(map(render.approval, found.items), query, found.total)
 
 
+# -- network runs ---------------------------------------------------------------------------------
+
+
+async def invoke_network(call: Call, body: RunBody) -> dict[str, Any]:
+    """Queue a run, whether ``async=true`` is said or not: its row tells when it is over."""
+    slug = call.path["slug"]
+    claim = call.claim(f"POST /networks/{slug}/invoke", body)
+    with call.services.in_flight.enter(claim):
+        run_id = await call.services.runs.start(
+            call.tenant,
+            slug,
+            prompt_text=body.prompt_text,
+            metadata=body.metadata,
+            attachment_ids=body.attachment_ids,
+            user_id=call.principal.user_id,
+            once=claim,
+        )
+    return {
+        "run_id": run_id,
+        "run_url": f"{call.origin}/api/v2/pack-runs/{run_id}",
+        "status": "queued",
+        "slug": slug,
+    }
+
+
+async def list_runs(call: Call, query: PageQuery) -> dict[str, Any]:
+    """Of all networks, newest last."""
+    found = await call.services.runs.page(call.tenant, limit=query.limit, offset=query.offset)
+    return render.listed(map(render.run, found.items), query, found.total)
+
+
+async def get_run(call: Call) -> dict[str, Any]:
+    """One run, as far as it has come."""
+    return render.run(await call.services.runs.get(call.tenant, call.path["run_id"]))
+
+
 # -- audit and usage ------------------------------------------------------------------------------
 
 
@@ -171,10 +208,13 @@ V2: Final[Routes[Operation]] = Routes(
         "GET /audit-log": operation(AUDIT_READ, audit_log),
         "GET /usage/summary": operation(RUNS_READ, usage_summary),
         # evidence: an invocation's, an ABP's package, and the exports' contents
-        # network runs: the list, and one of them
+        "GET /pack-runs": operation(RUNS_READ, list_runs),
+        "GET /pack-runs/{run_id}": operation(RUNS_READ, get_run),
     }
 )
 """Below ``/api/v2``."""
 
-AGENTICX: Final[Routes[Operation]] = Routes({})
+AGENTICX: Final[Routes[Operation]] = Routes(
+    {"POST /networks/{slug}/invoke": operation(RUNS_WRITE, invoke_network)}
+)
 """Below ``/api/agenticx``: how a network is invoked."""

@@ -10,8 +10,10 @@ from quatrain.server.times import iso_time
 
 from .audit import Entry
 from .keys import Key
+from .networks import Network
 from .packs import s3_key
 from .records import Abp, Approval, Invocation
+from .runs import Run
 
 
 class Part(Protocol):
@@ -107,6 +109,38 @@ def approval(found: Approval) -> dict[str, Any]:
         "decision": found.decision,
         "created_at": iso_time(found.created_at),
         "decided_at": _maybe(found.decided_at),
+    }
+
+
+def network(found: Network) -> dict[str, Any]:
+    """A network with its policy."""
+    return {
+        "slug": found.slug,
+        "name": found.name,
+        "model_id": found.model_id,
+        "policy": found.policy,
+        "created_at": iso_time(found.created_at),
+    }
+
+
+def run(found: Run) -> dict[str, Any]:
+    """A run of a network, as far as it has come."""
+    return {
+        "run_id": found.run_id,
+        "slug": found.network,
+        "status": found.status.value,
+        "prompt_text": found.prompt_text,
+        "metadata": found.metadata,
+        "model_id": found.model_id,
+        "output_text": found.output_text,
+        "governance_pass": found.governance_pass,
+        "governance_reasons": found.governance_reasons,
+        "evidence_pack_id": found.pack_id,
+        "evidence_download_url": None,
+        "created_at": iso_time(found.created_at),
+        "started_at": _maybe(found.started_at),
+        "finished_at": _maybe(found.finished_at),
+        "error": found.error,
     }
 
 

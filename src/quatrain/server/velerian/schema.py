@@ -18,6 +18,8 @@ from .records import ApprovalState
 
 MAX_LIMIT: Final = 1_000
 DEFAULT_LIMIT: Final = 50
+MAX_PROMPT: Final = 200_000
+MAX_ATTACHMENTS: Final = 100
 _MAX_WORD: Final = 500
 
 
@@ -35,6 +37,21 @@ def _word() -> Any:
 
 def _time() -> Any:
     return attrs.field(default=None, validator=unless_none(_is_time))
+
+
+def _prompt(owner: Any, field: Any, value: str) -> None:
+    length(1, MAX_PROMPT)(owner, field, value)
+    if not value.strip():
+        raise ValueError("must not be blank")
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character")
+
+
+def _few(_: Any, __: Any, value: list[str]) -> None:
+    if len(value) > MAX_ATTACHMENTS:
+        raise ValueError(f"names more than {MAX_ATTACHMENTS} attachments")
+    if any(not 1 <= len(name) <= _MAX_WORD for name in value):
+        raise ValueError(f"an attachment's id has 1 to {_MAX_WORD} characters")
 
 
 def _is_time(_: Any, __: Any, value: str) -> None:
@@ -120,3 +137,12 @@ class KeyBody:
         default=None, validator=unless_none(between(1, keys.MAX_RATE))
     )
     expires_at: str | None = _time()
+
+
+@attrs.frozen(kw_only=True)
+class RunBody:
+    """``POST /networks/{slug}/invoke``."""
+
+    prompt_text: str = attrs.field(validator=_prompt)
+    metadata: JsonObject | None = None
+    attachment_ids: list[str] | None = attrs.field(default=None, validator=unless_none(_few))
