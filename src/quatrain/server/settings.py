@@ -11,6 +11,8 @@ import attrs
 
 from quatrain.errors import ConfigError
 
+from .velerian.runner import Runner, checked, echo, load
+
 DEFAULT_PORT: Final = 8787
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -40,6 +42,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _runner(value: str | Runner) -> Runner:
+    return load(value) if isinstance(value, str) else checked(value)
 
 
 def _check_host(_: Any, __: Any, host: str) -> None:
@@ -84,9 +90,15 @@ class Settings:
     seed: Literal["demo"] | None = attrs.field(default="demo", validator=_check_seed)
     """What a new database is filled with: a founder's made-up business for the tenant "local", or
     nothing. Whoever opens it first decides that for good."""
-    deliver_webhooks: bool = True
-    """Send the webhooks that wait in the database. Without it they are kept, and sent by another
-    platform on the same file, or by a later one."""
+    background: bool = True
+    """Do the work that waits in the database: send webhooks, execute runs. Without it that is kept,
+    and done by another platform on the same file, or by a later one."""
+    velerian_rate_per_minute: int = attrs.field(default=600, validator=_check_positive)
+    """Requests a minute that one of Velerian's keys may make to this process, unless the key has a
+    number of its own."""
+    velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
+    """What a model says to Velerian's ABPs and networks: a callable, or its name as
+    ``module:function``. It runs inside the platform."""
 
     @property
     def loopback(self) -> bool:

@@ -36,6 +36,9 @@ KINDS: Final[dict[type, str]] = {
 JsonText = NewType("JsonText", str)
 """A body's field that may be any JSON, kept as text. At most 64 KiB, else ValueError."""
 
+JsonObject = NewType("JsonObject", dict[str, Any])
+"""A body's field that is an object of any JSON, as it came."""
+
 
 class Shape(Generic[T]):
     """How one attrs class is read from the wire.
@@ -117,12 +120,19 @@ def _payload(value: Any, _: Any) -> JsonText:
     return JsonText(text)
 
 
+def _object(value: Any, _: Any) -> JsonObject:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, got {kind_of(value)}")
+    return JsonObject(value)
+
+
 def _make_strict() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
     converter.register_structure_hook(str, _string)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(JsonText, _payload)
+    converter.register_structure_hook(JsonObject, _object)
     return converter
 
 

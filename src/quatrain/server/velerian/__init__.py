@@ -1,1 +1,1 @@
-"""Velerian, local: governed runs, and evidence of them that can be checked."""
+"""Velerian, local: governed runs, the evidence of what they did, and an audit log."""
