@@ -24,6 +24,7 @@ from ._exports import TENANT, files_of, make_export, meaning, zip_of
 EXPORT = make_export()
 JSON = EXPORT.content("json")
 ZIP = EXPORT.content("zip")
+FAR = make_export(first=41, start="ab" * 32)
 FILES = files_of(ZIP)
 
 
@@ -40,9 +41,11 @@ def reason(content: bytes) -> str:
 def test_values_may_begin_and_end_anywhere(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """However the file comes in pieces, characters of several bytes included."""
     monkeypatch.setattr(jsonpieces, "_AT_ONCE", at_once)
-    document = json.loads(JSON)
-    for text in (JSON.decode(), json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)):
-        assert meaning(JSON) == meaning(text.encode())
+    content = FAR.content("json")
+    document = json.loads(content)
+    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+    expected = meaning(FAR.content("zip"))
+    assert [expected, expected] == [meaning(content), meaning(text.encode())]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,12 @@ def test_a_link_has_a_bound(monkeypatch: pytest.MonkeyPatch, content: bytes) -> 
     assert "of more than 200" in reason(content)
     monkeypatch.setattr(jsonpieces, "_AT_ONCE", 10_000)
     assert "of more than 200" in reason(content)
+
+
+def test_a_value_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before the file's end."""
+    monkeypatch.setattr(jsonpieces, "MAX_VALUE", 100_000)
+    assert "of more than 100,000 characters" in reason(b'{"format":"' + b"x" * 5_000_000)
 
 
 def test_an_endless_file_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,27 +168,40 @@ def test_packs_before_a_break_can_be_read(file_format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "position", "reason"),
     [
-        {"tenant_id": "other"},
-        {"start": OTHER},
-        {"start": OTHER, "first_sequence": 2},
-        {"count": 4},
-        {"count": 6},
-        {"count": -1},
-        {"count": 0},
-        {"count": 0, "head": START},
-        {"head": OTHER},
-        {"head": ""},
-        {"first_sequence": 2},
-        {"first_sequence": 0},
+        ({"tenant_id": "other"}, 0, "of another tenant"),
+        ({"start": OTHER}, None, "not what stands before its first link"),
+        ({"start": OTHER, "first_sequence": 2}, 0, "its sequence is 1"),
+        ({"count": 4}, 4, "it goes on after the 4 links"),
+        ({"count": 6}, 5, "it ends there, and the manifest counts 6 links"),
+        ({"count": -1}, None, "counts below nothing"),
+        ({"count": 0}, None, "counts no links, and has a head"),
+        ({"count": 0, "head": START}, 0, "it goes on after the 0 links"),
+        ({"head": OTHER}, 4, "is not the manifest's head"),
+        ({"head": ""}, None, "no SHA-256 in hex"),
+        ({"start": "A" * 64}, None, "no SHA-256 in hex"),
+        ({"first_sequence": 2}, None, "not what stands before its first link"),
+        ({"first_sequence": 0}, None, "counts below nothing"),
     ],
     ids=str,
 )
-def test_a_manifest_that_lies(file_format: str, changes: dict[str, Any]) -> None:
+def test_a_manifest_that_lies(
+    file_format: str, changes: dict[str, Any], position: int | None, reason: str
+) -> None:
     """Though its own hash was made to fit."""
     export = make_export()
-    broken(attrs.evolve(export, manifest=attrs.evolve(export.manifest, **changes)), file_format)
+    changed = attrs.evolve(export, manifest=attrs.evolve(export.manifest, **changes))
+    error = broken(changed, file_format)
+    assert (position, True) == (error.position, reason in error.reason), error
+
+
+@pytest.mark.parametrize(("first", "start"), [(1, OTHER), (2, START), (0, START)])
+def test_another_start(file_format: str, first: int, start: str) -> None:
+    """Though all hashes follow from it: a tenant's first pack has nothing before it."""
+    for bodies in (BODIES, []):
+        error = broken(make_export(bodies, first=first, start=start), file_format)
+        assert error.position is None
 
 
 @pytest.mark.parametrize(
