@@ -158,6 +158,14 @@ def test_many_files_are_refused_before_they_are_looked_at() -> None:
     assert "an export holds 2" in reason(bytes(made))
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_there_twice_is_refused() -> None:
+    """Programs would differ on which counts; the ZIP's end says there are two files."""
+    made = bytearray(zip_of([*FILES.items(), (LINKS, FILES[LINKS])]))
+    struct.pack_into("<2H", made, len(made) - 14, 2, 2)
+    assert "its files are not" in reason(bytes(made))
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_methods_are_refused(method: int) -> None:
     """There is no need of them."""

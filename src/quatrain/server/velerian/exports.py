@@ -148,8 +148,8 @@ class Exports:
 def _of_invocation(
     connection: sqlite3.Connection, now: int, params: dict[str, Any]
 ) -> Export | RefusedError:
-    first, last = connection.execute(_SQL["span_of_subject"], params).fetchone()
-    if first is None:  # every invocation has a pack
+    first, last, abp_id = connection.execute(_SQL["span_of_subject"], params).fetchone()
+    if abp_id != params["abp_id"]:  # every invocation has a pack, and all its packs one ABP
         return NotThereError(
             f"there is no invocation {params['subject_id'][:100]!r} of the ABP "
             f"{params['abp_id'][:100]!r}"

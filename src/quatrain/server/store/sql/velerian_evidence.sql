@@ -10,8 +10,8 @@ INSERT INTO velerian_packs (tenant, sequence, pack_id, abp_id, subject_id, body,
 VALUES (:tenant, :sequence, :pack_id, :abp_id, :subject_id, :body, :body_hash, :chain_hash, :now)
 
 -- span_of_subject --
-SELECT min(sequence), max(sequence) FROM velerian_packs
-WHERE tenant = :tenant AND subject_id = :subject_id AND abp_id = :abp_id
+SELECT min(sequence), max(sequence), min(abp_id) FROM velerian_packs
+WHERE tenant = :tenant AND subject_id = :subject_id
 
 -- span_of_abp --
 SELECT min(sequence), max(sequence) FROM velerian_packs
