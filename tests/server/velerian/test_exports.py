@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from quatrain._secret import Secret
 from quatrain.errors.velerian import EvidenceError
 from quatrain.evidence import EvidenceReport, read_packs, verify_evidence
+from quatrain.evidence.writing import WRITERS, Writer
 from quatrain.server import Settings, create_app
 from quatrain.server.store import StoreUnavailableError
 from quatrain.server.velerian import exports, packs
@@ -331,9 +332,18 @@ async def test_a_failure_half_way_breaks_the_connection(
             raise StoreUnavailableError("the disk failed to read or write")
         return links(*args)
 
+    closed: list[Writer] = []
+    close = WRITERS[file_format].close
+
+    def closing(writer: Writer) -> None:
+        closed.append(writer)
+        close(writer)
+
     monkeypatch.setattr(exports, "_links", failing)
+    monkeypatch.setattr(WRITERS[file_format], "close", closing)
     with pytest.raises(StoreUnavailableError):
         await site.open(export["download_url"])
+    assert 1 == len(closed)
 
 
 # -- who gets them --------------------------------------------------------------------------------

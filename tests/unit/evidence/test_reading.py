@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import struct
 import tracemalloc
@@ -24,7 +25,6 @@ from ._exports import TENANT, files_of, make_export, meaning, zip_of
 EXPORT = make_export()
 JSON = EXPORT.content("json")
 ZIP = EXPORT.content("zip")
-FAR = make_export(first=41, start="ab" * 32)
 FILES = files_of(ZIP)
 
 
@@ -37,15 +37,25 @@ def reason(content: bytes) -> str:
 # -- JSON -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 100])
-def test_values_may_begin_and_end_anywhere(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    """However the file comes in pieces, characters of several bytes included."""
-    monkeypatch.setattr(jsonpieces, "_AT_ONCE", at_once)
-    content = FAR.content("json")
-    document = json.loads(content)
-    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
-    expected = meaning(FAR.content("zip"))
-    assert [expected, expected] == [meaning(content), meaning(text.encode())]
+class Slow(io.BytesIO):
+    """A file that comes in pieces of *size* bytes."""
+
+    size = 1
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(self.size, self.size if size is None or size < 0 else size))
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100])
+def test_values_may_begin_and_end_anywhere(size: int) -> None:
+    """However the file comes, characters of several bytes and numbers included."""
+    content = json.loads(make_export(first=41, start="ab" * 32).content("json"))
+    for style in ({"separators": (",", ":")}, {"indent": 1, "sort_keys": True}):
+        file = Slow(json.dumps(content, ensure_ascii=False, **style).encode())
+        file.size = size
+        document = reading.JsonDocument(file)
+        manifest, links = document.manifest(), list(document.links())
+        assert content == {**manifest, "links": links}
 
 
 @pytest.mark.parametrize(
