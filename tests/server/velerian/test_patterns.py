@@ -68,7 +68,8 @@ def test_any_text_is_a_pattern_or_a_mistake(pattern: str) -> None:
         made = Pattern(pattern)
     except InputError:
         return
+    if "[" in pattern:  # where a $ is a character
+        return
+    theirs = re.compile(re.sub(r"(?<!\\)((?:\\\\)*)\$", r"\1\\Z", pattern), re.DOTALL)
     for text in ("", "a", "ab", "aab-1"):
-        expected = re.search(re.sub(r"(?<!\\)((?:\\\\)*)\$", r"\1\\Z", pattern), text, re.DOTALL)
-        if "[" not in pattern:  # where a $ is a character
-            assert (expected is not None) == made.found_in(text)
+        assert (theirs.search(text) is not None) == made.found_in(text)
