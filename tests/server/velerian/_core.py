@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, Self
@@ -96,7 +97,8 @@ class Caller:
     async def post(self, path: str, body: Any, key: str | None = None) -> httpx.Response:
         """POST a JSON body, with an Idempotency-Key when there is one."""
         headers = {} if key is None else {"idempotency-key": key}
-        return await self.send("POST", path, headers, json=body)
+        # in ASCII, which can write what no UTF-8 can hold
+        return await self.send("POST", path, headers, content=json.dumps(body))
 
     async def invoke(self, payload: Any, abp_id: str = "pay", key: str | None = None) -> Any:
         """What an invocation that must be taken answers."""
