@@ -83,8 +83,8 @@ class ManagementOptions:
         from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
 
         with (
-            # whoever serves the file delivers; a process that ends at once would only half do it
-            LocalPlatform(self.database, tenant=self.tenant, deliver_webhooks=False) as platform,
+            # whoever serves the file does it; a process that ends at once would only half do it
+            LocalPlatform(self.database, tenant=self.tenant, background=False) as platform,
             _client(platform.manage_url, platform.api_key, platform.http_client()) as client,
         ):
             yield client

@@ -97,7 +97,7 @@ class LedgerOptions:
 
         with (
             LocalPlatform(
-                database, live=self.live, tenant=self.tenant, deliver_webhooks=False
+                database, live=self.live, tenant=self.tenant, background=False
             ) as platform,
             VerityClient(
                 base_url=platform.verity_url,

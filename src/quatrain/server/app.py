@@ -20,6 +20,11 @@ from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .velerian import seeding as velerian_seeding
+from .velerian.api import VelerianAPI
+from .velerian.call import Services as VelerianServices
+from .velerian.endpoints import AGENTICX, V2
+from .velerian.worker import RunWorker
 from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .verity import VerityAPI
 from .webhooks import Dispatcher
@@ -34,7 +39,8 @@ def create_app(
     """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
     ``app.state`` is for who embeds the platform: ``store``, ``keys``, ``installs`` (Velocity OS's
-    keys), ``velocity`` (its business data) and ``dispatcher`` (of webhooks). To learn of an
+    keys), ``velocity`` (its business data), ``velerian`` (the services of Velerian's half), and
+    ``dispatcher`` (of webhooks) and ``run_worker``, which work in the background. To learn of an
     unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
     finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
     """
@@ -42,17 +48,27 @@ def create_app(
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
+    run_worker = RunWorker(store, settings.velerian_runner)
+    velerian = VelerianServices.of(
+        store,
+        runner=settings.velerian_runner,
+        rate_per_minute=settings.velerian_rate_per_minute,
+        delivery=settings.velerian_delivery,
+        wake=run_worker.wake,
+    )
     dispatcher = Dispatcher(store)
-    managed = Services(velocity, installs, store, dispatcher.wake)
+    managed = Services(velocity, installs, velerian, store, dispatcher.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(store.open)
         try:
             await seed_once(store, settings.seed)
+            await velerian_seeding.seed_once(store)
             async with AsyncExitStack() as stack:
-                if settings.deliver_webhooks:
+                if settings.background:
                     await stack.enter_async_context(dispatcher.running())
+                    await stack.enter_async_context(run_worker.running())
                 yield
         finally:
             await asyncio.to_thread(store.close)
@@ -64,6 +80,8 @@ def create_app(
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
             ),
+            Platform("/api/v2", VelerianAPI(velerian, V2)),
+            Platform("/api/agenticx", VelerianAPI(velerian, AGENTICX)),
             Route("/healthz", Health(store)),
         ],
         middleware=[
@@ -83,7 +101,9 @@ def create_app(
     app.state.keys = keys
     app.state.velocity = velocity
     app.state.installs = installs
+    app.state.velerian = velerian
     app.state.dispatcher = dispatcher
+    app.state.run_worker = run_worker
     return app
 
 

@@ -45,10 +45,10 @@ class EmbeddedPlatform:
     this one gets a platform of its own, on another port, when it first asks for ``url`` or
     ``env``; the parent's goes on untouched.
 
-    ``api_key`` opens the effect ledger's test data of the tenant "local", and ``velocity_key`` all
-    of its data in Velocity OS. They live in this process's memory only: the database neither
-    stores nor lists them, and they end with this object. ``webhook_secret`` signs the webhooks of
-    ``add_webhook``.
+    ``api_key`` opens the effect ledger's test data of the tenant "local", ``velocity_key`` all of
+    its data in Velocity OS, and ``velerian_key`` all of it in Velerian. They live in this process's
+    memory only: the database neither stores nor lists them, and they end with this object.
+    ``webhook_secret`` signs the webhooks of ``add_webhook``.
 
     A new database is filled with *seed*, a made-up business of that tenant, or nothing.
 
@@ -63,6 +63,7 @@ class EmbeddedPlatform:
         self._lent = lent = Lent.new()
         self.api_key: Secret = lent.api_key
         self.velocity_key: Secret = lent.velocity_key
+        self.velerian_key: Secret = lent.velerian_key
         self.webhook_secret: Secret = lent.webhook_secret
         self._lock = threading.RLock()
         self._wanted = False
@@ -99,7 +100,7 @@ class EmbeddedPlatform:
     def env(self) -> dict[str, str]:
         """Environment variables that lead quatrain, its commands and the vendors' own SDKs here.
 
-        They hold ``api_key``, ``velocity_key`` and ``webhook_secret`` in plain text.
+        They hold the three keys and ``webhook_secret`` in plain text.
         """
         return {
             "QUATRAIN_URL": self.url,
@@ -109,6 +110,8 @@ class EmbeddedPlatform:
             "VOS_BASE_URL": self.url,
             "VOS_EXT_KEY": self.velocity_key.reveal(),
             "VOS_WEBHOOK_SECRET": self.webhook_secret.reveal(),
+            "VELERIAN_BASE_URL": self.url,
+            "VELERIAN_API_KEY": self.velerian_key.reveal(),
         }
 
     @property

@@ -9,6 +9,7 @@ import attrs
 from quatrain._secret import Secret
 
 from .keys import Mode, new_secret
+from .velerian import keys as velerian_keys
 from .velocity import installs
 from .webhooks.endpoints import new_signing_secret
 
@@ -21,6 +22,8 @@ class Lent:
     """The effect ledger's, and the management API's."""
     velocity_key: Secret
     """Velocity OS's."""
+    velerian_key: Secret
+    """Velerian's."""
     webhook_secret: Secret
     """Signs webhooks."""
 
@@ -30,5 +33,6 @@ class Lent:
         return cls(
             api_key=new_secret(mode),
             velocity_key=installs.new_secret(),
+            velerian_key=velerian_keys.new_secret(),
             webhook_secret=new_signing_secret(),
         )

@@ -36,12 +36,14 @@ class LocalPlatform:
     from this one. Other processes, and other platforms of this process, may share the file.
 
     ``api_key`` opens the effect ledger's test data, or its *live* data, of one *tenant*, and
-    ``velocity_key`` all of the tenant's data in Velocity OS. They live in this process's memory
-    only: the database neither stores nor lists them, and nothing is left to revoke.
+    ``velocity_key`` all of the tenant's data in Velocity OS, ``velerian_key`` all of it in
+    Velerian. They live in this process's memory only: the database neither stores nor lists them,
+    and nothing is left to revoke.
     ``webhook_secret`` signs the webhooks of ``add_webhook``.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
-    Without *deliver_webhooks*, those that wait in the database are left to other platforms on it.
+    Without *background*, webhooks and runs that wait in the database are left to other platforms on
+    it.
 
     Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
     first use, which then raises ConfigError, too.
@@ -55,14 +57,15 @@ class LocalPlatform:
         live: bool = False,
         tenant: str = "local",
         seed: Literal["demo"] | None = "demo",
-        deliver_webhooks: bool = True,
+        background: bool = True,
     ) -> None:
-        self._settings = Settings(database=database, seed=seed, deliver_webhooks=deliver_webhooks)
+        self._settings = Settings(database=database, seed=seed, background=background)
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
         lent = lent or Lent.new(self._mode)
         self.api_key = lent.api_key
         self.velocity_key = lent.velocity_key
+        self.velerian_key = lent.velerian_key
         self.webhook_secret = lent.webhook_secret
         self.portal = Portal(self._make_app, name="quatrain-local")
         self._app: Starlette | None = None
@@ -75,6 +78,11 @@ class LocalPlatform:
     @property
     def velocity_url(self) -> str:
         """The origin of Velocity OS, for a client that uses this platform's transport."""
+        return ORIGIN
+
+    @property
+    def velerian_url(self) -> str:
+        """The origin of Velerian, for a client that uses this platform's transport."""
         return ORIGIN
 
     @property
@@ -171,6 +179,7 @@ class LocalPlatform:
         self._app = create_app(self._settings)
         self._app.state.keys.lend(self.api_key, mode=self._mode, tenant=self._tenant)
         self._app.state.installs.lend(self.velocity_key, tenant=self._tenant)
+        self._app.state.velerian.keys.lend(self.velerian_key, tenant=self._tenant)
         return self._app
 
 

@@ -11,6 +11,8 @@ import attrs
 
 from quatrain.errors import ConfigError
 
+from .velerian.runner import Runner, checked, echo, load
+
 DEFAULT_PORT: Final = 8787
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -42,6 +44,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _runner(value: str | Runner) -> Runner:
+    return load(value) if isinstance(value, str) else checked(value)
+
+
 def _check_host(_: Any, __: Any, host: str) -> None:
     if not isinstance(host, str) or not host or any(c.isspace() or c in "/\0" for c in host):
         raise ConfigError(f"host {host!r} is not an address to listen on")
@@ -60,6 +66,11 @@ def _check_positive(_: Any, field: Any, value: int) -> None:
 def _check_seed(_: Any, __: Any, seed: str | None) -> None:
     if seed not in {"demo", None}:
         raise ConfigError(f"seed {seed!r} is neither 'demo' nor None")
+
+
+def _check_delivery(_: Any, __: Any, delivery: str) -> None:
+    if delivery not in {"presigned", "stream"}:
+        raise ConfigError(f"velerian_delivery {delivery!r} is neither 'presigned' nor 'stream'")
 
 
 @attrs.frozen(kw_only=True)
@@ -84,9 +95,20 @@ class Settings:
     seed: Literal["demo"] | None = attrs.field(default="demo", validator=_check_seed)
     """What a new database is filled with: a founder's made-up business for the tenant "local", or
     nothing. Whoever opens it first decides that for good."""
-    deliver_webhooks: bool = True
-    """Send the webhooks that wait in the database. Without it they are kept, and sent by another
-    platform on the same file, or by a later one."""
+    background: bool = True
+    """Do the work that waits in the database: send webhooks, execute runs. Without it that is kept,
+    and done by another platform on the same file, or by a later one."""
+    velerian_rate_per_minute: int = attrs.field(default=600, validator=_check_positive)
+    """Requests a minute that one of Velerian's keys may make to this process, unless the key has a
+    number of its own."""
+    velerian_delivery: Literal["presigned", "stream"] = attrs.field(
+        default="presigned", validator=_check_delivery
+    )
+    """How exports of Velerian's evidence are handed out: by links that open without a key for a
+    quarter of an hour, or as a path that takes the key."""
+    velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
+    """What a model says to Velerian's ABPs and networks: a callable, or its name as
+    ``module:function``. It runs inside the platform."""
 
     @property
     def loopback(self) -> bool:

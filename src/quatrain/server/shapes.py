@@ -7,6 +7,7 @@ goes through the whole value again and lists every one.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from typing import Any, Final, Generic, NewType, TypeVar
 
@@ -35,6 +36,9 @@ KINDS: Final[dict[type, str]] = {
 
 JsonText = NewType("JsonText", str)
 """A body's field that may be any JSON, kept as text. At most 64 KiB, else ValueError."""
+
+JsonObject = NewType("JsonObject", dict[str, Any])
+"""A body's field that is an object of any JSON, as it came."""
 
 
 class Shape(Generic[T]):
@@ -117,12 +121,36 @@ def _payload(value: Any, _: Any) -> JsonText:
     return JsonText(text)
 
 
+def _object(value: Any, _: Any) -> JsonObject:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, got {kind_of(value)}")
+    return JsonObject(value)
+
+
+def _is_list(kind: Any) -> bool:
+    return typing.get_origin(kind) is list
+
+
 def _make_strict() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
+
+    def list_of(kind: Any) -> Callable[[Any, Any], list[Any]]:
+        (item,) = typing.get_args(kind)
+        structure = converter.get_structure_hook(item)
+
+        def structured(value: Any, _: Any) -> list[Any]:
+            if not isinstance(value, list):  # a string can be gone through, too
+                raise TypeError(f"expected an array, got {kind_of(value)}")
+            return [structure(each, item) for each in value]
+
+        return structured
+
+    converter.register_structure_hook_factory(_is_list, list_of)
     converter.register_structure_hook(str, _string)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(JsonText, _payload)
+    converter.register_structure_hook(JsonObject, _object)
     return converter
 
 

@@ -51,7 +51,7 @@ def wakes(monkeypatch) -> list[str]:
 
 @pytest.fixture
 async def app(database, clock, wakes) -> AsyncIterator[Starlette]:
-    app = create_app(Settings(database=database, deliver_webhooks=False), now_ms=clock)
+    app = create_app(Settings(database=database, background=False), now_ms=clock)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -51,7 +51,7 @@ class Platform:
 
     def __init__(self, database: Path) -> None:
         self.runner = asyncio.Runner()
-        self.app = create_app(Settings(database=database, deliver_webhooks=False))
+        self.app = create_app(Settings(database=database, background=False))
         self.app.state.store.open()
         # whatever the app lets through must fail the test
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)

@@ -44,9 +44,9 @@ if pid == 0:
     code = 1
     try:
         assert threading.active_count() == 1
-        waiting = len(inherited._run._loop._ready)
+        waiting = len(inherited._run._background._loop._ready)
         inherited.wake()
-        assert len(inherited._run._loop._ready) == waiting
+        assert len(inherited._run._background._loop._ready) == waiting
         platform.portal.open()
         assert send(platform) is not inherited
         platform.close()
@@ -80,7 +80,7 @@ async def test_the_apps_end_is_its_end(database: Path) -> None:
 
 async def test_a_platform_may_leave_it_to_others(database: Path, clock: ServerClock) -> None:
     """Then what is written waits."""
-    app = create_app(Settings(database=database, deliver_webhooks=False), now_ms=clock)
+    app = create_app(Settings(database=database, background=False), now_ms=clock)
     async with app.router.lifespan_context(app):
         assert workers() == []
         site = make_site(app.state.store)

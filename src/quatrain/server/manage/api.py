@@ -13,6 +13,7 @@ from quatrain.server.asgi import Receive
 from quatrain.server.asgi import Scope as Request
 from quatrain.server.keys import KeyRing, Principal, Scope
 from quatrain.server.problems import ProblemError, RefusedError
+from quatrain.server.velerian.records import VelerianRefusedError
 
 from .call import Call, Services
 from .endpoints import ROUTES
@@ -61,6 +62,8 @@ class ManageAPI(PlatformAPI):
 
     def of_refusal(self, refusal: RefusedError) -> ProblemError:
         """What there is not, and what can't be any more."""
+        if isinstance(refusal, VelerianRefusedError):
+            return ProblemError(refusal.status, refusal.code, str(refusal))
         return ProblemError(_STATUS_OF[refusal.code], refusal.code, str(refusal))
 
     def envelope(self, problem: ProblemError, request_id: str) -> dict[str, Any]:

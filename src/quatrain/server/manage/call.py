@@ -10,6 +10,7 @@ import attrs
 
 from quatrain.server.problems import RefusedError
 from quatrain.server.store import SqliteStore
+from quatrain.server.velerian.call import Services as VelerianServices
 from quatrain.server.velocity import Account, BusinessData, Extension, Installs
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ class Services:
 
     business: BusinessData
     installs: Installs
+    velerian: VelerianServices
     store: SqliteStore
     wake: Callable[[], None]
 
@@ -32,6 +34,11 @@ class Call:
     services: Services
     account: Account
     names: dict[str, str]
+
+    @property
+    def tenant(self) -> str:
+        """Whose data."""
+        return self.account.tenant
 
     async def write(self, operation: Callable[..., T | RefusedError], **params: Any) -> T:
         """Run an operation of the outbox about the account; raises what it refuses."""

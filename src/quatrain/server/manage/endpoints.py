@@ -8,7 +8,7 @@ from typing import Any, Final
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.routes import Routes
 
-from . import hooks, velocity
+from . import hooks, velerian, velocity
 from .call import Call
 
 
@@ -33,6 +33,20 @@ ROUTES: Final[Routes[Endpoint[Call]]] = Routes(
         "POST /velocity/team": _at(velocity.add_member),
         "GET /velocity/modules": _at(velocity.list_modules),
         "POST /velocity/modules/{code}": _at(velocity.complete_module),
+        "GET /velerian/keys": _at(velerian.list_keys),
+        "POST /velerian/keys": _at(velerian.add_key),
+        "POST /velerian/keys/{key_id}/revoke": _at(velerian.revoke_key),
+        "GET /velerian/abps": _at(velerian.list_abps),
+        "POST /velerian/abps": _at(velerian.add_abp),
+        "POST /velerian/abps/{abp_id}/deploy": _at(velerian.deploy_abp),
+        "POST /velerian/abps/{abp_id}/retire": _at(velerian.retire_abp),
+        "GET /velerian/networks": _at(velerian.list_networks),
+        "POST /velerian/networks": _at(velerian.add_network),
+        "GET /velerian/approvals": _at(velerian.list_approvals),
+        "POST /velerian/approvals/{approval_id}/approve": _at(velerian.approve),
+        "POST /velerian/approvals/{approval_id}/reject": _at(velerian.reject),
+        "GET /velerian/runs": _at(velerian.list_runs),
+        "GET /velerian/runs/{run_id}": _at(velerian.get_run),
         "GET /webhooks": _at(hooks.list_endpoints),
         "POST /webhooks": _at(hooks.add_endpoint),
         "POST /webhooks/trigger": _at(hooks.trigger),

@@ -12,7 +12,10 @@ from typing import Any, Final, Literal
 import attrs
 
 from quatrain.models.velocity import Category, EventType, Quadrant, Scope, Timeframe
-from quatrain.server.shapes import JsonText, Validator, between, length, unless_none
+from quatrain.server.shapes import JsonObject, JsonText, Validator, between, length, unless_none
+from quatrain.server.times import ms_of
+from quatrain.server.velerian.keys import MAX_RATE
+from quatrain.server.velerian.records import AbpState, ApprovalState
 from quatrain.server.velocity import values
 from quatrain.server.webhooks.endpoints import check_url
 
@@ -29,6 +32,10 @@ def _maybe(validator: Validator) -> Any:
 def _change(validator: Validator) -> Any:
     """A field that ``""`` empties."""
     return attrs.field(default=None, validator=values.unless_empty(validator))
+
+
+def _is_time(_: Any, __: Any, value: str) -> None:
+    ms_of(value)
 
 
 def _url(_: Any, __: Any, value: str) -> None:
@@ -133,3 +140,75 @@ class TriggerBody:
     event: EventType
     payload: JsonText | None = attrs.field(default=None, validator=unless_none(_object))
     """An object; None for a sample of that event."""
+
+
+# -- Velerian -------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class VelerianKeyBody:
+    """``POST /velerian/keys``."""
+
+    name: str | None = _maybe(_NAME)
+    scopes: list[str] | None = attrs.field(default=None, validator=unless_none(_some))
+    """None for every fine one."""
+    user_id: str | None = _maybe(_NAME)
+    rate_per_minute: int | None = _maybe(between(1, MAX_RATE))
+    expires_at: str | None = _maybe(_is_time)
+    """ISO-8601."""
+
+
+@attrs.frozen(kw_only=True)
+class AbpBody:
+    """``POST /velerian/abps``."""
+
+    name: str
+    policy: JsonObject
+    abp_id: str | None = None
+    """None has one made up."""
+    state: AbpState | None = None
+    """None for a draft."""
+
+
+@attrs.frozen(kw_only=True)
+class NetworkBody:
+    """``POST /velerian/networks``."""
+
+    slug: str
+    name: str | None = None
+    model_id: str | None = None
+    policy: JsonObject | None = None
+    """None allows everything."""
+
+
+@attrs.frozen(kw_only=True)
+class PartQuery:
+    """Which part of a list, oldest first."""
+
+    limit: int = attrs.field(default=50, validator=between(1, 1_000))
+    offset: int = attrs.field(default=0, validator=between(0, 2**60))
+
+
+@attrs.frozen(kw_only=True)
+class ApprovalsQuery(PartQuery):
+    """``GET /velerian/approvals``."""
+
+    state: ApprovalState | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DecisionBody:
+    """``POST /velerian/approvals/{id}/approve``, and ``…/reject``, which wants a reason."""
+
+    reason: str | None = None
+    by: str | None = None
+    """Who decides."""
+
+
+@attrs.frozen(kw_only=True)
+class RunsQuery:
+    """``GET /velerian/runs``."""
+
+    status: Literal["queued", "running", "succeeded", "failed", "blocked"] | None = None
+    limit: int = attrs.field(default=50, validator=between(1, 200))
+    cursor: str | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +18,7 @@ from typing import Final
 import attrs
 import httpx
 
+from quatrain.server.background import Background, Outage
 from quatrain.server.store import SqliteStore, StoreUnavailableError
 
 from . import outbox
@@ -109,63 +109,36 @@ class _Run:
         self._luck = luck
         self._pace = pace
         self._client: httpx.AsyncClient | None = None
-        self._process = os.getpid()
-        self._loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()
-        self._stopping = False
-        self._under_way: dict[asyncio.Task[None], int] = {}
+        self._settling = Outage(_log, "webhooks were sent, and what came of it can't be noted")
+        self._background: Background[int] = Background(
+            self._begin_due,
+            name="quatrain-webhooks",
+            poll=pace.poll,
+            grace=pace.grace,
+            finding=Outage(_log, "webhooks wait: what is due can't be found"),
+        )
         """Each attempt's endpoint."""
         self._failing: set[int] = set()
         """Endpoints whose last attempt was in vain."""
-        self._finding = _Outage("webhooks wait: what is due can't be found")
-        self._settling = _Outage("webhooks were sent, and what came of it can't be noted")
-        self._worker = self._loop.create_task(self._work(), name="quatrain-webhooks")
 
     def wake(self) -> None:
-        # a forked child has a copy of this, whose loop is its parent's
-        if self._process == os.getpid():
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._woken.set)
+        self._background.wake()
 
     async def stop(self) -> None:
-        self._stopping = True
-        self._woken.set()
-        until = self._loop.time() + self._pace.grace
-        # the worker first: it may be about to begin attempts with what it has just claimed
-        await asyncio.wait([self._worker], timeout=self._pace.grace)
-        if self._under_way:
-            await asyncio.wait(list(self._under_way), timeout=max(0.0, until - self._loop.time()))
-        left = [self._worker, *self._under_way]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await self._background.stop()
         if self._client is not None:
             await self._client.aclose()
 
     # -- finding ----------------------------------------------------------------------------------
 
-    async def _work(self) -> None:
-        while not self._stopping:
-            self._woken.clear()
-            try:
-                pause = await self._begin_due()
-            except Exception as exc:  # noqa: BLE001 - what is in the outbox outlasts any failure
-                self._finding.begin(exc)
-                pause = self._pace.poll
-            else:
-                self._finding.end()
-            if pause > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._woken.wait()
-
     async def _begin_due(self) -> float:
         """Begin attempts at what is due; returns the seconds until there may be more to do."""
         pace = self._pace
-        room = pace.at_once - len(self._under_way)
+        under_way = self._background.under_way
+        room = pace.at_once - len(under_way)
         if room <= 0:
             return pace.poll  # the first attempt to end wakes
-        busy = Counter(self._under_way.values())
+        busy = Counter(under_way.values())
         full = {endpoint_id for endpoint_id, count in busy.items() if count >= pace.per_endpoint}
         failing = frozenset(self._failing)
         for_failing = pace.for_failing - sum(busy[endpoint_id] for endpoint_id in failing)
@@ -190,9 +163,7 @@ class _Run:
         }
         claims = await self._store.write(outbox.claim, params)
         for claim in claims:
-            task = self._loop.create_task(self._deliver(self._client, claim))
-            self._under_way[task] = claim.endpoint_id
-            task.add_done_callback(self._ended)
+            self._background.begin(self._deliver(self._client, claim), claim.endpoint_id)
         # another dispatcher may have been quicker: then it is at work on them
         return 0.0 if claims else pace.poll
 
@@ -233,27 +204,3 @@ class _Run:
                 claim.event_type,
                 outcome.error,
             )
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        self._woken.set()
-        if not task.cancelled() and (exc := task.exception()) is not None:
-            _log.error("a webhook's attempt ended in an error", exc_info=exc)
-
-
-class _Outage:
-    """Warns once, however long it lasts."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._lasts = False
-
-    def begin(self, exc: Exception) -> None:
-        level = logging.DEBUG if self._lasts else logging.WARNING
-        # the store's own reasons are told in its words; anything else was not expected
-        expected = isinstance(exc, StoreUnavailableError)
-        _log.log(level, "%s: %s", self._what, exc, exc_info=None if expected else exc)
-        self._lasts = True
-
-    def end(self) -> None:
-        self._lasts = False
