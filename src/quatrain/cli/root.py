@@ -24,6 +24,7 @@ from .text import printable
 COMMANDS: Final = {
     "demo": "See an effect happen exactly once, and a webhook arrive.",
     "effects": "Look at the effects of a ledger, export and reset them.",
+    "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",
     "velocity": "Let extensions in, and change the business data that they see.",
