@@ -2,11 +2,11 @@
 
 Needs the ``server`` extra. One idea a module: ``settings``, ``store`` (the database), ``ledger``
 (the effects' state machine), ``keys``, ``verity`` (the ledger over HTTP), ``velocity`` (business
-data and its extensions), ``webhooks`` (events on their way out), ``manage`` (what the command line
-asks for), ``app`` (all together) and ``serve`` (over a socket); ``lent``, ``local`` and
-``embedded`` for a platform inside a process. ``api``, ``routes``, ``recognizer``, ``middleware``,
-``endpoint``, ``shapes``, ``explain``, ``jsontext`` and ``idempotency`` are what every platform's
-HTTP is made of.
+data and its extensions), ``velerian`` (governed runs and their evidence), ``webhooks`` (events on
+their way out), ``manage`` (what the command line asks for), ``app`` (all together) and ``serve``
+(over a socket); ``lent``, ``local`` and ``embedded`` for a platform inside a process. ``api``,
+``routes``, ``recognizer``, ``middleware``, ``endpoint``, ``shapes``, ``explain``, ``jsontext`` and
+``idempotency`` are what every platform's HTTP is made of.
 """
 
 from __future__ import annotations

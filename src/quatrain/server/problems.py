@@ -85,5 +85,8 @@ def method_not_allowed(allowed: str) -> ProblemError:
 
 def not_found() -> ProblemError:
     """404: no such path."""
-    text = "there is nothing at this path; the effect ledger is at /v1, Velocity OS at /api/v1"
+    text = (
+        "there is nothing at this path; the effect ledger is at /v1, Velocity OS at /api/v1,"
+        " Velerian at /api/v2"
+    )
     return ProblemError(404, "not_found", text)

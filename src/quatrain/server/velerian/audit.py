@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
 from quatrain.evidence.chain import START, canonical, chained, hash_of
-from quatrain.server.store import queries
+from quatrain.server.store import SqliteStore, queries
 from quatrain.server.times import iso_time
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+_REMEMBERED: Final = 1_000
 _SQL: Final = queries.load("velerian_audit")
 
 
@@ -68,6 +72,58 @@ class Page:
 
     items: list[Entry]
     total: int
+    last: int
+    """The sequence up to which they were counted."""
+
+
+class AuditLog:
+    """Reads of the log, page after page.
+
+    It remembers, of filtered walks, where a page ended and how many entries there were up to then.
+    As nothing is ever changed or taken away, that stays right, and the next page goes on from there
+    without passing again over all that comes before it.
+    """
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._ends: _Recent[tuple[str, Filter, int], int] = _Recent(_REMEMBERED)
+        self._counts: _Recent[tuple[str, Filter], tuple[int, int]] = _Recent(_REMEMBERED)
+
+    async def page(self, tenant: str, wanted: Filter, *, limit: int, offset: int) -> Page:
+        """Entries that the filter lets pass."""
+        # where it begins is the same whenever it is to end
+        walk = tenant, attrs.evolve(wanted, until=None)
+        params = {
+            "tenant": tenant,
+            "filter": wanted,
+            "limit": limit,
+            "offset": offset,
+            "after": self._ends.get((*walk, offset)),
+            "counted": self._counts.get(walk),
+        }
+        found = await self._store.read(page, params)
+        if found.total:
+            self._counts.put(walk, (found.last, found.total))
+        if found.items:
+            self._ends.put((*walk, offset + len(found.items)), found.items[-1].sequence)
+        return found
+
+
+class _Recent(Generic[K, V]):
+    """What was put last, up to a number of things."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        return self._kept.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        self._kept.pop(key, None)
+        self._kept[key] = value
+        if len(self._kept) > self._size:
+            del self._kept[next(iter(self._kept))]
 
 
 def append(
@@ -105,22 +161,42 @@ def append(
 
 
 def page(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Page:
-    """Some of the entries that *params*'s filter lets pass: tenant, filter, limit, offset."""
+    """Entries: a read of the store. *params*: tenant, filter, limit, offset, after, counted.
+
+    *after* is the sequence of the entry before the offset, and *counted* a sequence and how many
+    entries the filter lets pass up to it, where they are known.
+    """
     wanted: Filter = params["filter"]
     values = {**attrs.asdict(wanted), "tenant": params["tenant"]}
     first, last = _span(connection, wanted, values)
     names = ("action", "resource_kind", "resource_id", "actor_user_id")
-    chosen = [f" AND {name} = :{name}" for name in names if values[name] is not None]
+    filters = "".join(f" AND {name} = :{name}" for name in names if values[name] is not None)
     values |= {"first": first, "last": last, "limit": params["limit"], "skip": 0}
-    if chosen:
-        statement = _SQL["count"].format(filters="".join(chosen))
-        (total,) = connection.execute(statement, values).fetchone()
-        values["skip"] = params["offset"]
-    else:
+    if not filters:
         total = max(last - first + 1, 0)
         values["first"] = min(first + params["offset"], last + 1)
-    statement = _SQL["page"].format(filters="".join(chosen))
-    return Page([_entry(row) for row in connection.execute(statement, values)], total)
+    else:
+        total = _count(connection, filters, values, params["counted"])
+        if params["after"] is None:
+            values["skip"] = params["offset"]
+        else:
+            values["first"] = params["after"] + 1
+    rows = connection.execute(_SQL["page"].format(filters=filters), values)
+    return Page([_entry(row) for row in rows], total, last)
+
+
+def _count(
+    connection: sqlite3.Connection,
+    filters: str,
+    values: dict[str, Any],
+    counted: tuple[int, int] | None,
+) -> int:
+    upto, known = counted or (0, 0)
+    if upto > values["last"]:
+        upto, known = 0, 0
+    span = {**values, "first": max(values["first"], upto + 1)}
+    (more,) = connection.execute(_SQL["count"].format(filters=filters), span).fetchone()
+    return known + int(more)
 
 
 def first_broken(connection: sqlite3.Connection, _now: int, tenant: str) -> int | None:

@@ -12,6 +12,7 @@ from quatrain.server.store import SqliteStore
 
 from .abps import Abps
 from .approvals import Approvals
+from .audit import AuditLog
 from .invocations import Invocations
 from .keys import Principal, VelerianKeys
 from .networks import Networks
@@ -29,6 +30,7 @@ class Services:
     abps: Abps
     invocations: Invocations
     approvals: Approvals
+    audit: AuditLog
     networks: Networks
     runs: Runs
     rate_limit: RateLimit
@@ -53,6 +55,7 @@ class Services:
             Abps(store),
             Invocations(store, runner),
             Approvals(store, runner),
+            AuditLog(store),
             Networks(store),
             Runs(store, wake=wake),
             RateLimit(rate_per_minute),

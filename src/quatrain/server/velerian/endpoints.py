@@ -13,7 +13,7 @@ from quatrain.server.problems import ProblemError
 from quatrain.server.routes import Routes
 from quatrain.server.times import ms_of
 
-from . import audit, render, usage
+from . import render, usage
 from .call import Call
 from .keys import ADMIN, AUDIT_READ, RUNS_READ, RUNS_WRITE
 from .schema import (
@@ -158,13 +158,9 @@ async def get_run(call: Call) -> dict[str, Any]:
 
 async def audit_log(call: Call, query: AuditQuery) -> dict[str, Any]:
     """Oldest first, which is the order of times and of sequences."""
-    params = {
-        "tenant": call.tenant,
-        "filter": query.filter,
-        "limit": query.limit,
-        "offset": query.offset,
-    }
-    found = await call.services.store.read(audit.page, params)
+    found = await call.services.audit.page(
+        call.tenant, query.filter, limit=query.limit, offset=query.offset
+    )
     return render.listed(map(render.entry, found.items), query, found.total)
 
 
