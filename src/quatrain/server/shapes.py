@@ -7,6 +7,7 @@ goes through the whole value again and lists every one.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from typing import Any, Final, Generic, NewType, TypeVar
 
@@ -126,8 +127,26 @@ def _object(value: Any, _: Any) -> JsonObject:
     return JsonObject(value)
 
 
+def _list_of(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], list[Any]]:
+    (item,) = typing.get_args(kind)
+    structure = converter.get_structure_hook(item)
+
+    def read(value: Any, _: Any) -> list[Any]:
+        # cattrs takes whatever can be iterated: of a string, its characters
+        if not isinstance(value, list):
+            raise TypeError(f"expected an array, got {kind_of(value)}")
+        return [structure(each, item) for each in value]
+
+    return read
+
+
+def _is_list(kind: Any) -> bool:
+    return typing.get_origin(kind) is list
+
+
 def _make_strict() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook_factory(_is_list, _list_of)
     converter.register_structure_hook(str, _string)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, _boolean)
