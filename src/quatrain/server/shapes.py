@@ -127,26 +127,25 @@ def _object(value: Any, _: Any) -> JsonObject:
     return JsonObject(value)
 
 
-def _list_of(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], list[Any]]:
-    (item,) = typing.get_args(kind)
-    structure = converter.get_structure_hook(item)
-
-    def read(value: Any, _: Any) -> list[Any]:
-        # cattrs takes whatever can be iterated: of a string, its characters
-        if not isinstance(value, list):
-            raise TypeError(f"expected an array, got {kind_of(value)}")
-        return [structure(each, item) for each in value]
-
-    return read
-
-
 def _is_list(kind: Any) -> bool:
     return typing.get_origin(kind) is list
 
 
 def _make_strict() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
-    converter.register_structure_hook_factory(_is_list, _list_of)
+
+    def list_of(kind: Any) -> Callable[[Any, Any], list[Any]]:
+        (item,) = typing.get_args(kind)
+        structure = converter.get_structure_hook(item)
+
+        def structured(value: Any, _: Any) -> list[Any]:
+            if not isinstance(value, list):  # a string can be gone through, too
+                raise TypeError(f"expected an array, got {kind_of(value)}")
+            return [structure(each, item) for each in value]
+
+        return structured
+
+    converter.register_structure_hook_factory(_is_list, list_of)
     converter.register_structure_hook(str, _string)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, _boolean)

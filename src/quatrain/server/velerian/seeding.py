@@ -9,10 +9,9 @@ from importlib import resources
 from typing import Any, Final
 
 from quatrain.errors import ConfigError
-from quatrain.evidence.chain import canonical
 from quatrain.server.store import SqliteStore, StoreUnavailableError, queries
 
-from . import abps
+from . import abps, networks
 from .policy import Policy
 
 TENANT: Final = "local"
@@ -43,8 +42,7 @@ def fill(connection: sqlite3.Connection, now: int, tenant: str, document: dict[s
         connection.execute(_SQL["add_abp"], {**row, "now": now}).fetchall()
     for network in document["networks"]:
         Policy.parse(network["policy"])
-        row = {**network, "tenant": tenant, "policy": canonical(network["policy"])}
-        connection.execute(_SQL["add_network"], {**row, "now": now})
+        networks.add_network(connection, now, {**network, "tenant": tenant})
 
 
 @cache

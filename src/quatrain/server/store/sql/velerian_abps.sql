@@ -21,11 +21,6 @@ SELECT count(*) FROM velerian_abps WHERE tenant = :tenant
 UPDATE velerian_abps SET state = :state, updated_at = :now
 WHERE tenant = :tenant AND abp_id = :abp_id
 
--- add_network --
-INSERT INTO velerian_networks (tenant, slug, name, model_id, policy, created_at)
-VALUES (:tenant, :slug, :name, :model_id, :policy, :now)
-ON CONFLICT (tenant, slug) DO NOTHING
-
 -- add_invocation --
 INSERT INTO velerian_invocations (tenant, invocation_id, abp_id, user_id, payload, outcome, verdict,
   output, model_error, pack_id, created_at, finished_at)
