@@ -1,11 +1,20 @@
-"""What every platform's HTTP does alike: an answer in JSON, or a refusal in its own words."""
+"""What every platform's HTTP does alike: an answer, mostly JSON, or a refusal in its own words."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Any
 
-from .asgi import REQUEST_ID, Receive, Scope, Send, header, send_json
+from .asgi import (
+    REQUEST_ID,
+    Receive,
+    Scope,
+    Send,
+    Streamed,
+    header,
+    send_json,
+    send_streamed,
+)
 from .problems import ProblemError, RefusedError
 from .store import StoreUnavailableError
 
@@ -25,14 +34,17 @@ class PlatformAPI(ABC):
             text = f"the platform's database can't be used now: {exc}"
             problem = ProblemError(503, "unavailable", text, headers={"retry-after": "1"})
         else:
-            await send_json(send, 200, content)
+            if isinstance(content, Streamed):
+                await send_streamed(send, content)
+            else:
+                await send_json(send, 200, content)
             return
         content = self.envelope(problem, scope[REQUEST_ID])
         await send_json(send, problem.status, content, problem.raw_headers)
 
     @abstractmethod
     async def answer(self, scope: Scope, receive: Receive) -> Any:
-        """The JSON of a success. Raises ProblemError and RefusedError."""
+        """The JSON of a success, or a Streamed. Raises ProblemError and RefusedError."""
 
     @abstractmethod
     def of_refusal(self, refusal: RefusedError) -> ProblemError:

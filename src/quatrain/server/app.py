@@ -53,6 +53,7 @@ def create_app(
         store,
         runner=settings.velerian_runner,
         rate_per_minute=settings.velerian_rate_per_minute,
+        delivery=settings.velerian_delivery,
         wake=run_worker.wake,
     )
     dispatcher = Dispatcher(store)

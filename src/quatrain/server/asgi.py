@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import aclosing
 from typing import Any, TypeAlias
+
+import attrs
 
 from . import jsontext
 
@@ -38,6 +41,38 @@ async def send_json(
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+@attrs.frozen
+class Streamed:
+    """An answer that is a file, sent as it is made: how long it will be nobody knows."""
+
+    pieces: AsyncGenerator[bytes, None]
+    media_type: str
+    filename: str
+    """ASCII, without quotes."""
+
+
+async def send_streamed(send: Send, answer: Streamed) -> None:
+    """One such answer. If making it fails half way, so does this: the connection must break."""
+    async with aclosing(answer.pieces) as pieces:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    (b"content-type", answer.media_type.encode("ascii")),
+                    (
+                        b"content-disposition",
+                        f'attachment; filename="{answer.filename}"'.encode("ascii"),
+                    ),
+                    (b"cache-control", b"no-store"),
+                ],
+            }
+        )
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

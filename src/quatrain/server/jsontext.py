@@ -7,18 +7,15 @@ any text a JSON string can hold, lone surrogates included, comes back as it went
 
 from __future__ import annotations
 
-import collections
 import json
-import math
-from collections.abc import Iterable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
+
+from quatrain._strict_json import DECODER, is_deeper
 
 from .problems import ProblemError
 
 MAX_DEPTH: Final = 200
 """Objects and arrays inside one another. Python's reader gives up somewhere near 1,000."""
-
-_MAX_DIGITS: Final = 1_000
 
 
 def parse(body: bytes) -> Any:
@@ -28,13 +25,12 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError as exc:
         raise ProblemError(400, "not_utf8", f"the body is not UTF-8: byte {exc.start}") from None
     try:
-        value = _decoder.decode(text)
+        value = DECODER.decode(text)
     except RecursionError:
         raise _too_deep() from None
     except ValueError as exc:
         raise ProblemError(400, "invalid_json", f"the body is not JSON: {exc}") from None
-    # every level opens a bracket: few brackets, few levels
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if is_deeper(value, text, MAX_DEPTH):
         raise _too_deep()
     return value
 
@@ -54,46 +50,4 @@ def _too_deep() -> ProblemError:
     return ProblemError(400, "invalid_json", f"the body is nested deeper than {MAX_DEPTH} levels")
 
 
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while containers := [item for item in level if isinstance(item, dict | list)]:
-        depth += 1
-        level = [child for item in containers for child in _children(item)]
-    return depth
-
-
-def _children(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return container.values() if isinstance(container, dict) else container
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        times = collections.Counter(name for name, _ in pairs)
-        ((twice, _),) = times.most_common(1)
-        raise ValueError(f"the name {twice[:100]!r} is given twice in one object")
-    return result
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"the number {text[:50]} is too large")
-    return number
-
-
-def _int(text: str) -> int:
-    # Python itself refuses to turn more than 4,300 digits into a number, or back into text
-    if len(text) > _MAX_DIGITS:
-        raise ValueError(f"a number has more than {_MAX_DIGITS:,} digits")
-    return int(text)
-
-
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-_decoder: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant
-)
 _encoder: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)

@@ -68,6 +68,11 @@ def _check_seed(_: Any, __: Any, seed: str | None) -> None:
         raise ConfigError(f"seed {seed!r} is neither 'demo' nor None")
 
 
+def _check_delivery(_: Any, __: Any, delivery: str) -> None:
+    if delivery not in {"presigned", "stream"}:
+        raise ConfigError(f"velerian_delivery {delivery!r} is neither 'presigned' nor 'stream'")
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Checked when made; raises ConfigError naming the setting that is wrong."""
@@ -96,6 +101,11 @@ class Settings:
     velerian_rate_per_minute: int = attrs.field(default=600, validator=_check_positive)
     """Requests a minute that one of Velerian's keys may make to this process, unless the key has a
     number of its own."""
+    velerian_delivery: Literal["presigned", "stream"] = attrs.field(
+        default="presigned", validator=_check_delivery
+    )
+    """How exports of Velerian's evidence are handed out: by links that open without a key for a
+    quarter of an hour, or as a path that takes the key."""
     velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
     """What a model says to Velerian's ABPs and networks: a callable, or its name as
     ``module:function``. It runs inside the platform."""

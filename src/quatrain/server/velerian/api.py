@@ -6,7 +6,7 @@ Errors are ``{"detail": "…"}``; where content did not fit, ``detail`` is a lis
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from quatrain.errors import InputError
 from quatrain.server.api import PlatformAPI, bearer, forbidden, unauthenticated
@@ -19,6 +19,9 @@ from .call import Call, Services
 from .endpoints import Operation
 from .keys import Principal
 from .records import VelerianRefusedError
+
+NOBODY: Final = Principal("", "", "", frozenset(), None)
+"""Who asks where no key is needed: nobody's tenant, and no scopes."""
 
 
 class VelerianAPI(PlatformAPI):
@@ -40,6 +43,8 @@ class VelerianAPI(PlatformAPI):
             raise validation_failed([Fault(("body",), str(exc), "value")]) from exc
 
     async def _admit(self, scope: Scope, operation: Operation) -> Principal:
+        if operation.scope is None:
+            return NOBODY
         key = bearer(scope)
         principal = None if key is None else await self._services.keys.authenticate(key)
         if principal is None:

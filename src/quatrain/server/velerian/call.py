@@ -13,6 +13,7 @@ from quatrain.server.store import SqliteStore
 from .abps import Abps
 from .approvals import Approvals
 from .audit import AuditLog
+from .exports import Delivery, Exports
 from .invocations import Invocations
 from .keys import Principal, VelerianKeys
 from .networks import Networks
@@ -31,6 +32,7 @@ class Services:
     invocations: Invocations
     approvals: Approvals
     audit: AuditLog
+    exports: Exports
     networks: Networks
     runs: Runs
     rate_limit: RateLimit
@@ -43,6 +45,7 @@ class Services:
         *,
         runner: Runner,
         rate_per_minute: int,
+        delivery: Delivery = "presigned",
         wake: Callable[[], None] = lambda: None,
     ) -> Self:
         """Over a store. *rate_per_minute* is how many requests a key may make.
@@ -56,6 +59,7 @@ class Services:
             Invocations(store, runner),
             Approvals(store, runner),
             AuditLog(store),
+            Exports(store, delivery=delivery),
             Networks(store),
             Runs(store, wake=wake),
             RateLimit(rate_per_minute),

@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from quatrain.errors import InputError
+from quatrain.server.asgi import Streamed
 from quatrain.server.endpoint import Endpoint, Handler, endpoint
 from quatrain.server.problems import ProblemError
 from quatrain.server.routes import Routes
@@ -15,13 +16,17 @@ from quatrain.server.times import ms_of
 
 from . import render, usage
 from .call import Call
-from .keys import ADMIN, AUDIT_READ, RUNS_READ, RUNS_WRITE
+from .exports import Export
+from .keys import ADMIN, AUDIT_READ, EVIDENCE_READ, RUNS_READ, RUNS_WRITE
 from .schema import (
     DEFAULT_LIMIT,
     ApprovalsQuery,
     AuditQuery,
+    EvidenceQuery,
     InvokeBody,
     KeyBody,
+    LinkQuery,
+    PackageQuery,
     PageQuery,
     RunBody,
     UsageQuery,
@@ -153,6 +158,54 @@ async def get_run(call: Call) -> dict[str, Any]:
     return render.run(await call.services.runs.get(call.tenant, call.path["run_id"]))
 
 
+# -- evidence -------------------------------------------------------------------------------------
+
+
+async def invocation_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any]:
+    """Export every pack about an invocation."""
+    made = await call.services.exports.of_invocation(
+        call.tenant,
+        call.path["abp_id"],
+        call.path["invocation_id"],
+        file_format=query.format,
+        by=call.principal.user_id,
+    )
+    return await _exported(call, made)
+
+
+async def evidence_package(call: Call, query: PackageQuery) -> dict[str, Any]:
+    """Export every pack about an ABP since a time."""
+    made = await call.services.exports.of_abp(
+        call.tenant,
+        call.path["abp_id"],
+        since=ms_of(query.since, up=True),
+        file_format=query.format,
+        by=call.principal.user_id,
+    )
+    return await _exported(call, made)
+
+
+async def _exported(call: Call, made: Export) -> dict[str, Any]:
+    exports = call.services.exports
+    if exports.delivery == "presigned":
+        url = f"{call.origin}/api/v2{await exports.link(made)}"
+    else:
+        url = f"/api/v2/exports/{made.export_id}/content"
+    return render.export(made, exports.delivery, url)
+
+
+async def export_content(call: Call) -> Streamed:
+    """An export, for a key of its tenant."""
+    return await call.services.exports.content(call.tenant, call.path["export_id"])
+
+
+async def linked_export(call: Call, query: LinkQuery) -> Streamed:
+    """An export, for whoever has its link."""
+    return await call.services.exports.linked(
+        call.path["export_id"], expires=query.expires, signature=query.signature
+    )
+
+
 # -- audit and usage ------------------------------------------------------------------------------
 
 
@@ -183,13 +236,13 @@ async def usage_summary(call: Call, query: UsageQuery) -> dict[str, Any]:
 
 @attrs.frozen
 class Operation:
-    """An endpoint, and the scope that its caller needs."""
+    """An endpoint, and the scope that its caller needs; None where no key is needed."""
 
-    scope: str
+    scope: str | None
     endpoint: Endpoint[Call]
 
 
-def operation(scope: str, handler: Handler) -> Operation:
+def operation(scope: str | None, handler: Handler) -> Operation:
     """An endpoint by the function that answers it."""
     return Operation(scope, endpoint(handler, rename=str))
 
@@ -207,7 +260,13 @@ V2: Final[Routes[Operation]] = Routes(
         "GET /approvals": operation(RUNS_READ, list_approvals),
         "GET /audit-log": operation(AUDIT_READ, audit_log),
         "GET /usage/summary": operation(RUNS_READ, usage_summary),
-        # evidence: an invocation's, an ABP's package, and the exports' contents
+        "GET /abps/{abp_id}/invocations/{invocation_id}/evidence": operation(
+            EVIDENCE_READ, invocation_evidence
+        ),
+        "GET /abps/{abp_id}/evidence-package": operation(EVIDENCE_READ, evidence_package),
+        "GET /exports/{export_id}/content": operation(EVIDENCE_READ, export_content),
+        # its link is its key
+        "GET /exports/{export_id}/download": operation(None, linked_export),
         "GET /pack-runs": operation(RUNS_READ, list_runs),
         "GET /pack-runs/{run_id}": operation(RUNS_READ, get_run),
     }

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from quatrain.server.times import iso_time
 
 from .audit import Entry
+from .exports import Delivery, Export
 from .keys import Key
 from .networks import Network
 from .packs import s3_key
@@ -141,6 +142,19 @@ def run(found: Run) -> dict[str, Any]:
         "started_at": _maybe(found.started_at),
         "finished_at": _maybe(found.finished_at),
         "error": found.error,
+    }
+
+
+def export(found: Export, delivery: Delivery, url: str) -> dict[str, Any]:
+    """Where an export can be downloaded, and until when."""
+    return {
+        "export_id": found.export_id,
+        "artifact_kind": found.artifact_kind,
+        "format": found.format,
+        "s3_key": f"exports/{found.tenant}/{found.export_id}.{found.format}",
+        "download_url": url,
+        "expires_at": iso_time(found.expires_at),
+        "delivery": delivery,
     }
 
 

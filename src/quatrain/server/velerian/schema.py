@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import attrs
 
-from quatrain.server.shapes import JsonObject, between, length, unless_none
+from quatrain.server.shapes import INT64, JsonObject, between, length, unless_none
 from quatrain.server.times import ms_of
 
 from . import keys
 from .audit import Filter
+from .exports import Format
 from .records import ApprovalState
 
 MAX_LIMIT: Final = 1_000
@@ -99,6 +100,29 @@ class AuditQuery:
             since=None if self.since is None else ms_of(self.since, up=True),
             until=None if self.until is None else ms_of(self.until),
         )
+
+
+@attrs.frozen(kw_only=True)
+class EvidenceQuery:
+    """``GET /abps/{abp_id}/invocations/{invocation_id}/evidence``."""
+
+    format: Format = "json"
+
+
+@attrs.frozen(kw_only=True)
+class PackageQuery:
+    """``GET /abps/{abp_id}/evidence-package``: of packs from this time on, ISO-8601."""
+
+    since: str = attrs.field(validator=_is_time)
+    format: Format = "json"
+
+
+@attrs.frozen(kw_only=True)
+class LinkQuery:
+    """``GET /exports/{export_id}/download``: what a presigned link says. In seconds since 1970."""
+
+    expires: int = attrs.field(validator=INT64)
+    signature: str
 
 
 @attrs.frozen(kw_only=True)

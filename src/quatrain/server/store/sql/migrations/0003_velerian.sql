@@ -119,6 +119,7 @@ CREATE TABLE velerian_packs (
 );
 
 CREATE INDEX velerian_packs_of_subject ON velerian_packs (tenant, subject_id, sequence);
+CREATE INDEX velerian_packs_of_abp ON velerian_packs (tenant, abp_id, created_at, sequence);
 
 CREATE TABLE velerian_exports (
   id              {id},
