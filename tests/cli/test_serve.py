@@ -47,6 +47,39 @@ def test_what_it_says_leads_to_velocity_os(serving):
     )
 
 
+def exported(line):
+    """What an announced line exports, by name; keys are made the announced way."""
+    texts = line.strip().removeprefix("export ").split(" ", 1)
+    pairs = [text.partition("=")[::2] for text in texts]
+    return {name: made_key(value) if "$(" in value else value for name, value in pairs}
+
+
+def velerian(serving, method, path, **options):
+    """Velerian's answer to who does what was announced."""
+    env = exported(serving.said[5])
+    headers = {"authorization": f"Bearer {env['VELERIAN_API_KEY']}"}
+    return httpx.request(method, env["VELERIAN_BASE_URL"] + path, headers=headers, **options)
+
+
+def test_what_it_says_leads_to_velerian(serving):
+    """So do the last line's origin and key to Velerian."""
+    answer = velerian(serving, "GET", "/api/v2/abps")
+
+    assert "loan-review" == answer.json()["items"][0]["abp_id"]
+
+
+def test_runner(database, tmp_path, monkeypatch):
+    """What answers as the model is a function of a module in this directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "serve_model.py").write_text("async def answer(request): return 'mine'\n")
+    serving = Serving(database, "--runner", "serve_model:answer")
+    path = "/api/v2/abps/loan-review/invoke"
+    answer = velerian(serving, "POST", path, json={"payload": {"amount": 1}})
+    serving.stop(signal.SIGINT)
+
+    assert {"text": "mine"} == answer.json()["output"]
+
+
 @pytest.mark.parametrize(
     ("options", "size"), [([], 3), (["--seed", "demo"], 3), (["--seed", "none"], 0)]
 )
@@ -124,6 +157,8 @@ def test_what_fails_is_in_the_log(serving, database):
         (["--host", "192.0.2.1", "--allow-remote", "--port", "0"], "192.0.2.1:0 can't be"),
         (["--host", "a b"], "host 'a b' is not an address to listen on"),
         (["--database", "none/x.db", "--port", "0"], "none/x.db can't be used"),
+        (["--runner", "odd"], "runner 'odd' is not of the form module:function"),
+        (["--runner", "no_such:x"], "runner 'no_such:x' can't be loaded: ModuleNotFoundError"),
     ],
 )
 def test_mistakes(cli, args, message):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from quatrain.server import Settings, create_app, serve
 
+from . import _model
 from ._clock import SharedClock
 
 
@@ -16,7 +17,8 @@ def main() -> None:
     """Serve until killed; the URL is written to standard output when requests are answered."""
     database, clock, port = sys.argv[1:]
     serve.create_app = functools.partial(create_app, now_ms=SharedClock(Path(clock)))
-    serve.run(Settings(database=database, port=int(port)), on_ready=tell)
+    settings = Settings(database=database, port=int(port), velerian_runner=_model.ask)
+    serve.run(settings, on_ready=tell)
 
 
 def tell(url: str) -> None:

@@ -64,10 +64,11 @@ class ManagementOptions:
     tenant: str
 
     @contextmanager
-    def open(self, *, create: bool = False) -> Iterator[Management]:
+    def open(self, *, create: bool = False, runner: str = "echo") -> Iterator[Management]:
         """A client of that platform; with *create*, a missing database is made.
 
-        Raises ClickException for a database that there is not, UsageError without a key.
+        *runner* answers as Velerian's model when the platform is a file. Raises ClickException for
+        a database that there is not, UsageError without a key.
         """
         if self.url is not None:
             if not self.api_key:
@@ -84,7 +85,12 @@ class ManagementOptions:
 
         with (
             # whoever serves the file does it; a process that ends at once would only half do it
-            LocalPlatform(self.database, tenant=self.tenant, background=False) as platform,
+            LocalPlatform(
+                self.database,
+                tenant=self.tenant,
+                background=False,
+                velerian_runner=runner,
+            ) as platform,
             _client(platform.manage_url, platform.api_key, platform.http_client()) as client,
         ):
             yield client

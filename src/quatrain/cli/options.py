@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "json_value",
     "ledger_options",
     "limit_option",
+    "runner_option",
 ]
 
 _DATABASE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -40,6 +42,25 @@ database_option: Final = click.option(
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 limit_option: Final = click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
+)
+
+
+def _importable(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Let a runner's module be one of the directory that the command is run in."""
+    if ":" in value and (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    return value
+
+
+runner_option: Final = click.option(
+    "--runner",
+    metavar="MODULE:FUNCTION",
+    envvar="QUATRAIN_RUNNER",
+    show_envvar=True,
+    callback=_importable,
+    default="echo",
+    show_default=True,
+    help="What answers as Velerian's model; echo says what it was asked.",
 )
 
 

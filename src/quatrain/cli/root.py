@@ -22,11 +22,13 @@ from .text import printable
 
 #: Imported when they are run: ``effects`` need not wait for the web framework of ``serve``.
 COMMANDS: Final = {
+    "approvals": "Decide what Velerian holds until a person does.",
     "demo": "See an effect happen exactly once, and a webhook arrive.",
     "effects": "Look at the effects of a ledger, export and reset them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",
+    "velerian": "Make keys, governed processes and networks, and look at runs.",
     "velocity": "Let extensions in, and change the business data that they see.",
     "webhooks": "Say where events go, look at what was sent, and receive it.",
 }

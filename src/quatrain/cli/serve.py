@@ -13,7 +13,7 @@ import click
 from quatrain.server.serve import run
 from quatrain.server.settings import DEFAULT_PORT, Settings
 
-from .options import database_option
+from .options import database_option, runner_option
 from .text import printable
 
 __all__ = ["serve"]
@@ -47,6 +47,7 @@ __all__ = ["serve"]
     show_default=True,
     help="What a new database is filled with: a made-up business, or nothing.",
 )
+@runner_option
 def serve(
     database: Path,
     host: str,
@@ -54,6 +55,7 @@ def serve(
     allow_remote: bool,
     allowed_host: tuple[str, ...],
     seed: str,
+    runner: str,
 ) -> None:
     """Serve the local platform on this machine until Ctrl-C.
 
@@ -66,6 +68,7 @@ def serve(
         allow_remote=allow_remote,
         allowed_hosts=frozenset(allowed_host),
         seed="demo" if seed == "demo" else None,
+        velerian_runner=runner,
     )
 
     name = printable(str(database))
@@ -78,6 +81,8 @@ def serve(
             f"  export VERITY_API_KEY=$(quatrain keys create {file})\n"
             f"  export VOS_BASE_URL={url}\n"
             f"  export VOS_EXT_KEY=$(quatrain velocity install local {file})\n"
+            f"  export VELERIAN_BASE_URL={url}"
+            f" VELERIAN_API_KEY=$(quatrain velerian keys create {file})\n"
             "Ctrl-C stops it."
         )
         try:

@@ -24,6 +24,7 @@ from .keys import KeyRing
 from .lent import Lent
 from .local import LocalPlatform
 from .serve import KEEP_ALIVE, bind, url_of
+from .velerian.runner import Runner, echo
 
 __all__ = ["EmbeddedPlatform"]
 
@@ -50,16 +51,23 @@ class EmbeddedPlatform:
     memory only: the database neither stores nor lists them, and they end with this object.
     ``webhook_secret`` signs the webhooks of ``add_webhook``.
 
-    A new database is filled with *seed*, a made-up business of that tenant, or nothing.
+    A new database is filled with *seed*, a made-up business of that tenant, or nothing. What a
+    model says to Velerian's ABPs and networks comes from *velerian_runner*: a callable, plain or a
+    coroutine function, or its name as ``module:function``.
 
-    Raises ConfigError for a *database* that can't be one.
+    Raises ConfigError for a *database* or a runner that can't be one.
     """
 
     def __init__(
-        self, database: str | PathLike[str], *, seed: Literal["demo"] | None = "demo"
+        self,
+        database: str | PathLike[str],
+        *,
+        seed: Literal["demo"] | None = "demo",
+        velerian_runner: str | Runner = echo,
     ) -> None:
         self.database = database
         self.seed: Literal["demo"] | None = seed
+        self._runner = velerian_runner
         self._lent = lent = Lent.new()
         self.api_key: Secret = lent.api_key
         self.velocity_key: Secret = lent.velocity_key
@@ -69,7 +77,8 @@ class EmbeddedPlatform:
         self._wanted = False
         self._port = 0
         self._serving: _Serving | None = None
-        LocalPlatform(database, seed=seed)  # raises for what is no database at all
+        # raises for what is no database, or no runner, at all
+        LocalPlatform(database, seed=seed, velerian_runner=velerian_runner)
         _platforms.add(self)
 
     def start(self) -> Self:
@@ -135,7 +144,12 @@ class EmbeddedPlatform:
             if not self._wanted:
                 raise ConfigError("the embedded platform is not started")
             if self._serving is None:
-                local = LocalPlatform(self.database, lent=self._lent, seed=self.seed)
+                local = LocalPlatform(
+                    self.database,
+                    lent=self._lent,
+                    seed=self.seed,
+                    velerian_runner=self._runner,
+                )
                 self._serving = _Serving.start(local, self._port)
                 self._port = self._serving.port
             return self._serving

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from typing import Any, Final
 
 import attrs
 
-from . import jsontext
 from .asgi import Scope, header
 from .problems import Fault, ProblemError, RefusedError, validation_failed
 from .store import queries
@@ -49,7 +49,7 @@ class Once:
 
 def fingerprint(operation: str, body: Any) -> bytes:
     """Of what is asked for, and of the attrs instance that says with which content."""
-    text = f"{operation}\n{jsontext.dump(attrs.asdict(body))}"
+    text = f"{operation}\n{json.dumps(attrs.asdict(body), sort_keys=True)}"
     return hashlib.sha256(text.encode()).digest()
 
 

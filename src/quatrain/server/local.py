@@ -21,6 +21,7 @@ from .lent import Lent
 from .portal import AsyncPortalTransport, Portal, PortalTransport
 from .settings import Settings
 from .store import StoreUnavailableError
+from .velerian.runner import Runner, echo
 from .velocity.seeding import SLUG
 
 __all__ = ["LocalPlatform"]
@@ -43,10 +44,11 @@ class LocalPlatform:
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
     Without *background*, webhooks and runs that wait in the database are left to other platforms on
-    it.
+    it. What a model says to Velerian's ABPs and networks comes from *velerian_runner*: a callable,
+    plain or a coroutine function, or its name as ``module:function``.
 
-    Raises ConfigError for a *database* that can't be one; whether it can be opened is found out on
-    first use, which then raises ConfigError, too.
+    Raises ConfigError for a *database* or a runner that can't be one; whether a database can be
+    opened is found out on first use, which then raises ConfigError, too.
     """
 
     def __init__(
@@ -58,8 +60,14 @@ class LocalPlatform:
         tenant: str = "local",
         seed: Literal["demo"] | None = "demo",
         background: bool = True,
+        velerian_runner: str | Runner = echo,
     ) -> None:
-        self._settings = Settings(database=database, seed=seed, background=background)
+        self._settings = Settings(
+            database=database,
+            seed=seed,
+            background=background,
+            velerian_runner=velerian_runner,
+        )
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
         lent = lent or Lent.new(self._mode)

@@ -21,6 +21,9 @@ PATHS = [
     *("/velocity/installs", "/velocity/tasks", "/velocity/tasks/task_1", "/velocity/team"),
     *("/velocity/modules/x", "/velocity/subscription", "/velocity/seed", "/webhooks"),
     *("/webhooks/trigger", "/webhooks/deliveries", "/velocity/extensions"),
+    *("/velerian/keys", "/velerian/abps", "/velerian/networks", "/velerian/runs"),
+    *("/velerian/abps/loan-review/deploy", "/velerian/keys/key_1/revoke"),
+    *("/velerian/approvals/x/approve", "/velerian/approvals/x/reject", "/velerian/approvals"),
 ]
 
 texts = st.text() | st.sampled_from(
@@ -35,14 +38,17 @@ fields = st.sampled_from(
         *("slug", "name", "developer", "scopes", "sandbox", "action", "module_source", "category"),
         *("timeframe", "quadrant", "assignee", "deadline", "role", "email", "output", "tier"),
         *("source", "url", "events", "extension", "secret", "event", "payload"),
+        *("policy", "abp_id", "state", "model_id", "reason", "by", "user_id", "rate_per_minute"),
+        *("expires_at", "default", "rules", "when", "then", "field", "op", "value"),
     ]
 )
 json_bodies = (st.dictionaries(fields, values) | values).map(
     lambda value: json.dumps(value).encode()
 )
 bodies = json_bodies | st.binary() | json_bodies.map(lambda body: body[:-1])
+#: The client itself resolves one and two dots: they never get here.
 segments = st.text(min_size=1).filter(
-    lambda text: not any(0xD800 <= ord(char) < 0xE000 for char in text)
+    lambda text: text not in {".", ".."} and not any(0xD800 <= ord(char) < 0xE000 for char in text)
 )
 
 
@@ -113,8 +119,24 @@ def test_any_path(platform: Platform, segment: str, method: str) -> None:
         *(f"/velocity/tasks/{name}", f"/velocity/tasks/{name}/complete"),
         *(f"/velocity/installs/{name}/revoke", f"/webhooks/{name}/remove"),
         *(f"/webhooks/deliveries/{name}/resend", f"/velocity/modules/{name}", f"/{name}"),
+        *(f"/velerian/keys/{name}/revoke", f"/velerian/abps/{name}/deploy"),
+        *(f"/velerian/approvals/{name}/approve", f"/velerian/runs/{name}"),
     ):
         platform.request(method, path, content=b'{"action": "x", "output": 1}')
+
+
+@quick
+@given(
+    path=st.sampled_from(["/velerian/runs", "/velerian/abps", "/velerian/approvals"]),
+    query=st.dictionaries(
+        st.sampled_from(["status", "state", "limit", "offset", "cursor"]), segments
+    ),
+)
+@example(path="/velerian/abps", query={"limit": "1000", "offset": "9" * 18})
+@example(path="/velerian/runs", query={"cursor": "MQ", "status": "queued"})
+def test_any_query_of_velerian(platform: Platform, path: str, query: dict[str, str]) -> None:
+    """Lists of runs, ABPs and approvals."""
+    platform.request("GET", path, params=query)
 
 
 @quick

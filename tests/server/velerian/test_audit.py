@@ -179,6 +179,20 @@ async def test_pages_end_and_totals_grow(store: SqliteStore, log: AuditLog) -> N
     assert 0 == (await log.page("acme", later, limit=1, offset=0)).total
 
 
+async def test_walks_of_tenants_are_apart(store: SqliteStore, log: AuditLog) -> None:
+    """What is remembered of one tells nothing about another."""
+    for tenant, action in (
+        *(("acme", "abp.invoke"), ("acme", "abp.invoke")),
+        *(("other", "run.start"), ("other", "run.start"), ("other", "abp.invoke")),
+    ):
+        add(store, tenant=tenant, action=action)
+    wanted = Filter(action="abp.invoke")
+    for tenant, total in (("acme", 2), ("other", 1), ("acme", 2)):
+        for offset in (0, 1):
+            page = await log.page(tenant, wanted, limit=1, offset=offset)
+            assert (int(offset < total), total) == (len(page.items), page.total)
+
+
 class Explained:
     """A connection that notes by which index it finds its rows."""
 

@@ -203,7 +203,7 @@ async def test_an_outcome_that_could_not_be_noted_in_time_is_given_up(
         assert run is not None
         await receiver.received(1)
         async with asyncio.timeout(PATIENCE):
-            while run._under_way:
+            while run._background.under_way:
                 await asyncio.sleep(0)
         elsewhere.rename(database)
         await site.idle()

@@ -102,8 +102,7 @@ class AuditLog:
             "counted": self._counts.get(walk),
         }
         found = await self._store.read(page, params)
-        if found.total:
-            self._counts.put(walk, (found.last, found.total))
+        self._counts.put(walk, (found.last, found.total))
         if found.items:
             self._ends.put((*walk, offset + len(found.items)), found.items[-1].sequence)
         return found

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _log: Final = logging.getLogger("quatrain.server.velerian")
 
+ECHO: Final = "echo"
+"""The name of ``echo``, for who has to give one."""
 MAX_OUTPUT: Final = 1_000_000
 """Characters of an answer; more is taken for a mistake."""
 _MAX_REASON: Final = 500
@@ -60,7 +62,9 @@ def echo(request: Request) -> str:
 
 
 def load(name: str) -> Runner:
-    """The callable that ``module:function`` names; raises ConfigError."""
+    """The callable that ``module:function`` names, or ``echo``; raises ConfigError."""
+    if name == ECHO:
+        return echo
     module_name, _, path = name.partition(":")
     if not (module_name and path):
         raise ConfigError(f"runner {name!r} is not of the form module:function")
