@@ -34,11 +34,10 @@ def download(
     to: Path,
     *,
     base_url: str = "https://velerian.example",
-    client: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Path:
     """The file at *to*, with one client of that flavour."""
-    usual: dict[str, Any] = {"api_key": KEY, "base_url": base_url, **(client or {})}
+    usual: dict[str, Any] = {"api_key": KEY, "base_url": base_url}
     if flavour == "sync":
         with VelerianClient(clock=QuickClock(), **usual) as velerian:
             return velerian.download_evidence(export, to=to, **settings)
