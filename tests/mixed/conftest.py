@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,3 +55,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 async def task(request: pytest.FixtureRequest) -> Task:
     return Task(request.param)
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> Path:
+    """Where a download goes, and there is a file already."""
+    (tmp_path / "e").write_text("the old one")
+    return tmp_path / "e"

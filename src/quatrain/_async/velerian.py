@@ -30,7 +30,7 @@ from ..models.velerian import (
     Page,
     UsageSummary,
 )
-from .platform import AsyncPlatformClient
+from .requests import AsyncRequests
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +45,7 @@ Row = dict[str, Any]
 """A run or an entry of the audit log, as the platform has it."""
 
 
-class AsyncVelerianClient(AsyncPlatformClient):
+class AsyncVelerianClient(AsyncRequests):
     """Governed runs, their evidence, the audit log and usage.
 
     ::
@@ -409,90 +409,6 @@ class AsyncVelerianClient(AsyncPlatformClient):
             prefetch=prefetch,
             refuse=VelerianInputError,
         )
-
-    # -- whatever else the platform answers -------------------------------------------------------
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        content: str | bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> httpx.Response:
-        """Any request: authenticated, retried, and errors raised; the answer as it came.
-
-        *path* is below ``/api/v2/``, with a leading ``/`` below the base URL, and an absolute URL
-        is taken as it is; the key goes along only where it has the client's own scheme, host and
-        port. It is put together as it is given, not encoded as a part of a path would be, and
-        ``..`` is resolved: it can leave ``/api/v2/``, and never the origin. *params* that are None
-        are left out. The body is *json* or *content*.
-
-        POST and PATCH are sent with an idempotency key, made up unless given, so that they can be
-        retried. The response's ``.request`` does not hold the key.
-        """
-        from .governance import Ask  # noqa: PLC0415
-
-        ask = Ask(
-            params=params,
-            json=json,
-            content=content,
-            headers=headers,
-            timeout=timeout,
-            max_retries=max_retries,
-            idempotency_key=idempotency_key,
-        )
-        return await self._api.request(method, path, ask)
-
-    async def get(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> httpx.Response:
-        """``request("GET", …)``."""
-        return await self.request("GET", path, params=params, headers=headers, **options)
-
-    async def post(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        content: str | bytes | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        idempotency_key: str | None = None,
-        **options: Unpack[CallOptions],
-    ) -> httpx.Response:
-        """``request("POST", …)``."""
-        return await self.request(
-            "POST",
-            path,
-            json=json,
-            content=content,
-            params=params,
-            headers=headers,
-            idempotency_key=idempotency_key,
-            **options,
-        )
-
-    async def delete(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> httpx.Response:
-        """``request("DELETE", …)``."""
-        return await self.request("DELETE", path, params=params, headers=headers, **options)
 
     def protect_writes_with(self, effects: Callable[[], AsyncVerityClient]) -> None:
         """Have invocations that are given an ``effect_key`` protected by what *effects* wire.
