@@ -52,7 +52,8 @@ class AsyncClient:
         """A client with a platform of its own in this process, on the SQLite file *database*.
 
         Several processes may share the file. A new one holds a made-up founder's business, for
-        ``velocity`` to work on. Needs the extra ``[server]``. *namespace* is the effects' default.
+        ``velocity`` to work on, and processes to invoke through ``velerian``. Needs the extra
+        ``[server]``. *namespace* is the effects' default.
         Raises ConfigError when the extra is missing or the database can't be used.
         """
         try:
@@ -67,6 +68,11 @@ class AsyncClient:
             velocity=AsyncVelocityOS(
                 platform.velocity_key,
                 base_url=platform.velocity_url,
+                http_client=platform.async_http_client(),
+            ),
+            velerian=AsyncVelerianClient(
+                api_key=platform.velerian_key,
+                base_url=platform.velerian_url,
                 http_client=platform.async_http_client(),
             ),
             verity=AsyncVerityClient(

@@ -18,6 +18,9 @@
     │   └── ServerError                   5xx
     ├── WebhookError                      a webhook's signature, timestamp or payload is wrong
     ├── VelocityOSError                   everything of Velocity OS
+    ├── VelerianError                     everything of Velerian
+    │   ├── EvidenceError                     a chain of evidence is broken
+    │   └── VelerianRunTimeoutError           a run was not over in time; it goes on
     └── VerityError                       everything of the effect ledger
         ├── EffectPreviouslyFailedError   recorded as failed; reset it before it may run again
         ├── EffectUncertainError          an earlier attempt may have acted; nobody can tell
@@ -48,6 +51,7 @@ from ._base import (
     ValidationFailedError,
     WebhookError,
 )
+from .velerian import EvidenceError, VelerianError, VelerianRunTimeoutError
 from .velocity import ScopeMissingError, VelocityOSError
 from .verity import (
     CommitRefusedError,
@@ -69,6 +73,7 @@ __all__ = [
     "ConflictError",
     "EffectPreviouslyFailedError",
     "EffectUncertainError",
+    "EvidenceError",
     "InputError",
     "LeaseConflictError",
     "LeaseLostError",
@@ -80,6 +85,8 @@ __all__ = [
     "ServerError",
     "TransportError",
     "ValidationFailedError",
+    "VelerianError",
+    "VelerianRunTimeoutError",
     "VelocityOSError",
     "VerityError",
     "WebhookError",
