@@ -16,6 +16,7 @@ from quatrain.server import Settings, create_app
 from quatrain.server.asgi import App, Message, Receive, Scope, Send
 from quatrain.server.endpoint import read_body
 from quatrain.server.serve import Server, bind, url_of
+from quatrain.server.velerian import seeding as velerian_seeding
 from quatrain.server.webhooks.endpoints import add_endpoint
 
 from ..server._support import ServerClock
@@ -136,6 +137,17 @@ class ServedPlatform:
         """The key of an extension that a founder, who is nobody else, has installed."""
         self._account = await self._app.state.velocity.seed(f"tenant-{next(self._numbers)}")
         _, secret = self._app.state.installs.create(self._account.id, "ghl-sync", **options)
+        return str(secret.reveal())
+
+    async def velerian_key(self, scopes: Any = ("admin",), **options: Any) -> str:
+        """A key of a tenant that nobody else is, with the demo's processes."""
+        tenant = f"tenant-{next(self._numbers)}"
+        document = velerian_seeding.demo()
+        self._app.state.store.write_blocking(
+            lambda connection, now, _: velerian_seeding.fill(connection, now, tenant, document),
+            None,
+        )
+        _, secret = self._app.state.velerian.keys.create(tenant, scopes=scopes, **options)
         return str(secret.reveal())
 
     async def send_webhooks(self, url: str, secret: str) -> str:
