@@ -2,11 +2,14 @@
 
 import json
 import sys
+import types
 
 import pytest
 
 from quatrain.cli.demo import effects as refund_module
+from quatrain.cli.demo import evidence as evidence_module
 from quatrain.cli.demo import receiver as receiver_module
+from quatrain.cli.demo import webhooks as webhooks_module
 from quatrain.velocity import WebhookHandler
 
 
@@ -16,9 +19,10 @@ def test_demo(cli, database):
     key = result.stderr.split()[5]
     shown = json.loads(cli("effects", "show", key, "--database", database, "--json").stdout)
 
-    assert (0, 8) == (result.exit_code, result.stdout.count("ok  "))
+    assert (0, 11) == (result.exit_code, result.stdout.count("ok  "))
     assert "Exactly once. Three attempts, one SIGKILL, one refund: re_1" in result.stdout
     assert "Heard once. One task, one failure, one webhook handled" in result.stdout
+    assert "Found out. The evidence does not verify at link 0" in result.stdout
     assert ("COMMITTED", "observed", 2) == (
         shown["effect"]["status"],
         shown["effect"]["source"],
@@ -112,3 +116,20 @@ def test_a_webhook_that_does_not_come(cli, monkeypatch):
 
     assert (1, 1) == (result.exit_code, result.stderr.count("\n"))
     assert "no webhook came" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("believed", "reason"),
+    [(0, "packs that verify: 0, and not 1"), (1, "it verified")],
+)
+def test_evidence_that_does_not_come_out(cli, monkeypatch, believed, reason):
+    """The demo says which step failed here, too."""
+    for story in (refund_module.RefundStory, webhooks_module.WebhookStory):
+        monkeypatch.setattr(story, "tell", lambda story: None)
+    report = types.SimpleNamespace(packs=believed)
+    monkeypatch.setattr(evidence_module, "verify_evidence", lambda *_, **__: report)
+    result = cli("demo")
+
+    assert (1, 1) == (result.exit_code, result.stderr.count("\n"))
+    assert reason in result.stderr
+    assert "Found out" not in result.stdout

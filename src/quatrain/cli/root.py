@@ -23,7 +23,7 @@ from .text import printable
 #: Imported when they are run: ``effects`` need not wait for the web framework of ``serve``.
 COMMANDS: Final = {
     "approvals": "Decide what Velerian holds until a person does.",
-    "demo": "See an effect happen exactly once, and a webhook arrive.",
+    "demo": "See an effect happen exactly once, a webhook arrive, and forged evidence found out.",
     "effects": "Look at the effects of a ledger, export and reset them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",

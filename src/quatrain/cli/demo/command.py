@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 
 from quatrain.server.embedded import EmbeddedPlatform
+from quatrain.velerian import VelerianClient
 from quatrain.velocity import VelocityOS
 from quatrain.verity import VerityClient
 
 from ..output import note
 from ..text import printable
 from .effects import NAMESPACE, RefundStory
+from .evidence import EvidenceStory
 from .provider import Provider
 from .receiver import Receiver
 from .webhooks import WebhookStory
@@ -30,7 +32,7 @@ __all__ = ["demo"]
     help="Keep the platform's data in this SQLite file, to look at it later.",
 )
 def demo(database: Path | None) -> None:
-    """See an effect happen exactly once, and a webhook arrive.
+    """See an effect happen exactly once, a webhook arrive, and forged evidence found out.
 
     It takes some ten seconds. A worker refunds an order. It is killed after the payment provider
     has paid, before the ledger knows. A second worker finds that out and does not pay again; a
@@ -38,6 +40,9 @@ def demo(database: Path | None) -> None:
 
     Then a task is added to a founder's backlog, and a receiver of webhooks hears of it: once,
     though its first answer is that it failed.
+
+    At last two loans are reviewed under a policy. The evidence of one is downloaded and verified; a
+    copy in which its amount was changed is found out.
     """
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quatrain-demo-")))
@@ -55,6 +60,10 @@ def demo(database: Path | None) -> None:
         )
         receiver = stack.enter_context(Receiver())
         WebhookStory(platform, velocity, receiver).tell()
+        velerian = stack.enter_context(
+            VelerianClient(api_key=platform.velerian_key, base_url=env["VELERIAN_BASE_URL"])
+        )
+        EvidenceStory(velerian, directory).tell()
     if database is not None:
         key = f"refund:{order}"
         note(f"Look again: quatrain effects show {key} --database '{printable(str(database))}'")
