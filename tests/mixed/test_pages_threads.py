@@ -72,8 +72,11 @@ def test_a_thread_that_has_nothing_to_do_ends_with_the_walk() -> None:
 
 
 @pytest.mark.parametrize("how", ["block", "break", "cycle"])
-def test_a_request_under_way_holds_nobody_up_and_is_left_to_end(how: str) -> None:
+def test_a_request_under_way_holds_nobody_up_and_is_left_to_end(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """A thread can't be stopped: it ends with the answer, which nobody gets."""
+    monkeypatch.setattr(_sync, "JOIN", threading.TIMEOUT_MAX)
     served = List(9, held=(2,))
     walk = pages(served.fetch, page_size=2)
     for _ in walk:

@@ -87,7 +87,6 @@ class AsyncPages(AsyncIterator[T]):
             else:
                 page = await self._fetch(*asked)
             self._rows.extend(self._walk.take(page))
-            del page  # its rows are let go one by one
             ahead = self._walk.ask()
             if ahead is None:
                 await self._ahead.aclose()

@@ -8,6 +8,7 @@ import inspect
 import logging
 import math
 import threading
+import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from types import TracebackType
@@ -20,6 +21,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from ._core import (
+    COMPUTES,
     EXPIRED,
     Lost,
     Outcome,
@@ -369,6 +371,7 @@ class Ahead(Generic[T]):
 
     def __init__(self) -> None:
         self._job: _Job[T] | None = None
+        self._used = 0.0
 
     def __del__(self) -> None:
         self.cancel()
@@ -379,16 +382,19 @@ class Ahead(Generic[T]):
         return self._job is not None
 
     async def start(self, fn: Callable[..., Awaitable[T]], *args: Any) -> None:
-        """Begin ``fn(*args)``, in a copy of the caller's context, and let it get as far as to wait.
+        """Begin ``fn(*args)``, in a copy of the caller's context.
 
-        A caller that computes for long would otherwise hold up a request that was not sent yet.
+        Where the loop has computed since the last call, the caller waits until it has come as far
+        as to wait: who computes holds up a request that was not sent yet.
         """
         job = _Job[T](fn, args)
         task = _spawn(job.loop, job.run)
         if task is not None:  # asyncio may cancel it before it begins
             task.add_done_callback(lambda _: job.ended.set())
         self._job = job
-        await self._unless_cancelled(job.get_going)
+        if time.thread_time() - self._used > COMPUTES:
+            await self._unless_cancelled(job.get_going)
+        self._used = time.thread_time()
 
     async def result(self) -> T:
         """What the call came to; its error is raised. Cancelled here, the call ends first."""

@@ -20,6 +20,8 @@ if hasattr(time, "CLOCK_BOOTTIME"):
 else:  # pragma: no cover - macOS: its monotonic clock stops in suspend
     steady_now = time.monotonic
 
+COMPUTES = 0.001
+"""Seconds of processor time between two calls ahead that make their caller one that computes."""
 EXPIRED = "it ran out: no renewal was confirmed in time"
 
 

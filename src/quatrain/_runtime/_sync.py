@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
 from ._core import (
+    COMPUTES,
     Lost,
     NotRunnable,
     Outcome,
@@ -51,8 +52,6 @@ Fn = Callable[P, T]
 Act = Callable[..., T]
 """What a user passes to be run."""
 
-COMPUTES = 0.001
-"""Seconds of processor time between two calls that make a caller one that computes."""
 HEAD_START = 0.0003
 """Seconds within which a request over an open connection has left."""
 JOIN = 1.0
@@ -306,9 +305,10 @@ class Ahead(Generic[T]):
         return self._job is not None
 
     def start(self, fn: Callable[..., T], *args: Any) -> None:
-        """Begin ``fn(*args)``, in a copy of the caller's context, and let it get as far as to wait.
+        """Begin ``fn(*args)``, in a copy of the caller's context.
 
-        For this only a caller is held up that has computed since the last call.
+        A caller that has computed since the last call waits until it has come as far as to wait:
+        who computes keeps the interpreter to itself, and the request would not be sent.
         """
         job = _Job[T](fn, args)
         worker = self._worker
@@ -321,7 +321,6 @@ class Ahead(Generic[T]):
         self._job = job  # after it: interrupted before, nothing is waited for that never comes
         used = time.thread_time()
         if worker is not None and used - self._used > COMPUTES:
-            # such a caller keeps the interpreter to itself, and the request would not be sent
             job.ended.wait(HEAD_START)
         self._used = used
 
@@ -331,7 +330,7 @@ class Ahead(Generic[T]):
         if job is None:
             raise RuntimeError("nothing was begun")
         if job.pid != os.getpid():  # its thread is the parent's
-            self._job = self._worker = None
+            self._job = None
             return job.fn(*job.args)
         try:
             job.ended.wait()

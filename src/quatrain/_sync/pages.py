@@ -88,7 +88,6 @@ class Pages(Iterator[T]):
             else:
                 page = self._fetch(*asked)
             self._rows.extend(self._walk.take(page))
-            del page  # its rows are let go one by one
             ahead = self._walk.ask()
             if ahead is None:
                 self._ahead.close()
