@@ -13,7 +13,7 @@ __all__ = ["read_yaml"]
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a file; raises ClickException that says what is wrong with it."""
-    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415  few commands need it
+    import yaml  # noqa: PLC0415  few commands need it
 
     try:
         text = path.read_text("utf-8")

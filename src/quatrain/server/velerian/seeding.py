@@ -49,7 +49,7 @@ def fill(connection: sqlite3.Connection, now: int, tenant: str, document: dict[s
 def demo() -> dict[str, Any]:
     """What ``seed.yaml`` says."""
     # late: only who fills a database reads YAML
-    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415
+    import yaml  # noqa: PLC0415
 
     text = (resources.files("quatrain.server.velerian") / "seed.yaml").read_text("utf-8")
     document: dict[str, Any] = yaml.safe_load(text)
