@@ -15,7 +15,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -88,8 +88,7 @@ def checked(runner: Any) -> Runner:
         raise ConfigError(f"the runner does not take one request: {one_line(str(exc))}") from exc
     except ValueError:  # something built in that does not tell
         pass
-    made: Runner = runner
-    return made
+    return cast("Runner", runner)
 
 
 async def run(runner: Runner, request: Request) -> str:
