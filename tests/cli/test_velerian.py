@@ -231,7 +231,7 @@ def test_a_run_as_it_is(run, queue):
     run_id = queue("what is it?", metadata={"a": 1})
     shown = run("runs", "show", run_id).stdout
 
-    for text in (run_id, "research", "echo-1", "queued", "what is it?", '"a": 1'):
+    for text in (run_id, "research", "echo", "queued", "what is it?", '"a": 1'):
         assert text in shown
     assert "what is it?" == listed(run, "runs", "show", run_id)["prompt_text"]
 

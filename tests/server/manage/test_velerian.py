@@ -218,6 +218,7 @@ async def test_runs(app, api):
     shown = (await api.get(f"/velerian/runs/{ids[0]}")).json()
 
     assert ids[::-1] == [run["run_id"] for run in [*first["items"], *second["items"]]]
+    assert [3, 1] == [len(first["items"]), len(second["items"])]
     assert second["next_cursor"] is None
     assert ids[-1] == queued["run_id"]
     assert ("succeeded", "0", "0") == (

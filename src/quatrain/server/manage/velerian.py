@@ -10,7 +10,7 @@ from quatrain.server.cursors import cursor, row_of
 from quatrain.server.problems import Fault, ProblemError, validation_failed
 from quatrain.server.times import ms_of
 from quatrain.server.velerian import render
-from quatrain.server.velerian.keys import DEFAULT_SCOPES
+from quatrain.server.velerian.keys import DEFAULT_SCOPES, VelerianKeys
 from quatrain.server.velerian.networks import DEFAULT_MODEL
 
 from .call import Call, items
@@ -59,7 +59,7 @@ async def revoke_key(call: Call) -> dict[str, Any]:
         raise ProblemError(404, "not_found", str(exc)) from exc
 
 
-def _keys(call: Call) -> Any:
+def _keys(call: Call) -> VelerianKeys:
     return call.services.velerian.keys
 
 
