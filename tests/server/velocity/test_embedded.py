@@ -163,14 +163,14 @@ def test_webhooks_are_signed_with_the_secret_of_the_environment(database: Path, 
 def test_a_url_is_one_endpoint_however_often_it_is_added(database: Path, inbox: str) -> None:
     """Each run has a secret of its own: with it goes what waited, and nothing comes twice."""
     lent = Lent.new()
-    with LocalPlatform(database, deliver_webhooks=False) as platform:
+    with LocalPlatform(database, background=False) as platform:
         platform.add_webhook(inbox)
         http_client = platform.http_client()
         with VelocityOS(
             platform.velocity_key, base_url=platform.velocity_url, http_client=http_client
         ) as vos:
             vos.team.add("Ada")
-    with LocalPlatform(database, deliver_webhooks=False, lent=lent) as platform:
+    with LocalPlatform(database, background=False, lent=lent) as platform:
         platform.add_webhook(inbox)
     with LocalPlatform(database, lent=lent) as platform:
         platform.portal.open()
