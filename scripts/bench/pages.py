@@ -179,7 +179,7 @@ class Bench:
             if official is not None:
                 walks[_OFFICIAL] = official
             found = self._rounds(walks, work)
-        aim = _AIMS.get(latency) if work == "waits" else None
+        aim = None if work == "does nothing" else _AIMS.get(latency)
         what = f"server {latency} ms, caller {work}"
         return [_row(f"{flavour}, {what}", found, flavour, _OFFICIAL, aim) for flavour in _FLAVOURS]
 
