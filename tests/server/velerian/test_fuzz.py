@@ -19,7 +19,13 @@ from quatrain.server import Settings, create_app
 from ._core import Caller
 
 texts = st.text() | st.sampled_from(["", " ", "\0", "\ud800", "2026-01-01", "read", "123-45-6789"])
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=8
 )
