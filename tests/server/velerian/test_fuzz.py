@@ -19,13 +19,8 @@ from quatrain.server import Settings, create_app
 from ._core import Caller
 
 texts = st.text() | st.sampled_from(["", " ", "\0", "\ud800", "2026-01-01", "read", "123-45-6789"])
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | texts
-)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | numbers | texts
 values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=8
 )
