@@ -1,16 +1,7 @@
 """Whether evidence is what it was: the chain of an export is computed anew, offline.
 
-What a chain proves. Each link's hash covers the link's body and, through the hash before it, every
-link before. So nothing in an export can be edited, left out, added, repeated or put elsewhere
-without the break showing, unless *everything* from there on is computed anew; and whoever makes up
-an export from nothing can do that. What is proven by the file alone is therefore that it is whole
-and belongs together, not who wrote it.
-
-With a hash that was kept when a pack was made (``evidence_pack_chain_hash`` of the invocation's
-answer, or an earlier report's ``head``), more is proven: that link, its body and all links before
-it in the export are those that existed then, for nobody can find others with that hash. What comes
-after the kept hash, and whether the platform made packs that the export ends before, is proven only
-by a later hash.
+Each link's hash covers the link's body and, through the hash before it, every link before. What
+that proves, and what only with a hash that was kept elsewhere, is told at ``verify_evidence``.
 
 What has no meaning is not covered: the spaces between JSON's marks, the order of an object's names,
 an escape for a character, other digits for the same double (``1.50``, ``15e-1``), and what a ZIP
@@ -55,10 +46,15 @@ class EvidenceReport:
 def verify_evidence(source: Source, *, head: str | None = None) -> EvidenceReport:
     """Recompute the chain of an export, a path or its bytes, JSON or ZIP; nothing is asked online.
 
-    *head* is a chain hash that was kept (an ``evidence_pack_chain_hash``, an earlier report's
-    ``head``): a link of the export must have it. What this proves and what not, with and without,
-    is said above. Raises EvidenceError, which names the first broken link, and OSError for a file
-    that can't be read.
+    That it verifies proves that it is whole: nothing in it was edited, left out, added, repeated or
+    moved, nor cut off its end, by anybody who did not compute all hashes from there on anew. Who
+    does that, or cuts links off and writes a manifest to match, is found only with a hash that was
+    kept elsewhere: *head*, an ``evidence_pack_chain_hash`` or an earlier report's ``head``. A link
+    must have it, and then that link and all before it are proven to be those that existed when it
+    was kept; of links after it, only that they follow.
+
+    Raises EvidenceError, which names the first broken link, and OSError for a file that can't be
+    read.
     """
     packs, kept = 0, head is None
     with opened(source) as (manifest, links):
