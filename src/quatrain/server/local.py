@@ -155,8 +155,8 @@ class LocalPlatform:
     def close(self) -> None:
         """Stop; what was answered is on the disk. Requests under way end with ReadError.
 
-        Blocks for some milliseconds, and for up to 5 seconds while webhooks are under way. Twice
-        is fine.
+        Blocks for some milliseconds, and for up to 5 seconds each while webhooks and runs are under
+        way. Twice is fine.
         """
         self.portal.close()
 
