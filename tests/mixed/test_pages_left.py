@@ -257,6 +257,26 @@ async def test_two_that_ask_at_once(served: AsyncList) -> None:
     await walk.aclose()
 
 
+@pytest.mark.parametrize("rows", [0, 2])
+async def test_closed_while_another_task_waits_for_a_page(rows: int) -> None:
+    """Its loop ends; it asks for nothing more."""
+    served = AsyncList(9, held=(rows,))
+    walk = walk_of(served)
+    found: list[int] = []
+
+    async def loop() -> None:
+        found.extend([row async for row in walk])
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(loop)
+        await served.wait_asked(1 + rows // 2)
+        await turns()
+        await walk.aclose()
+        served.held[rows].set()
+    assert found == served.rows[:rows]
+    assert len(served.asked) == 1 + rows // 2
+
+
 async def test_an_error_of_a_page_comes_bare() -> None:
     """In no group, also where the caller is in one."""
     served = AsyncList(5)

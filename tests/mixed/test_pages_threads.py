@@ -267,6 +267,24 @@ def test_two_threads_that_ask_at_once() -> None:
     walk.close()
 
 
+@pytest.mark.parametrize("rows", [0, 2])
+def test_closed_while_another_thread_waits_for_a_page(rows: int) -> None:
+    """Its loop ends with the request, whatever comes of that; it asks for nothing more."""
+    served = List(9, held=(rows,))
+    served.faults = {2: LookupError("nobody hears of it")}
+    walk = pages(served.fetch, page_size=2)
+    found: list[int] = []
+    other = threading.Thread(target=lambda: found.extend(walk))
+    other.start()
+    served.wait_asked(1 + rows // 2)
+    served.wait_until(lambda: walk._turning and not walk._rows)
+    walk.close()
+    served.held[rows].set()
+    other.join()
+    assert found == served.rows[:rows]
+    assert len(served.asked) == 1 + rows // 2
+
+
 @pytest.mark.parametrize("computed", [True, False])
 def test_a_caller_that_computes_lets_its_request_leave_first(
     monkeypatch: pytest.MonkeyPatch, computed: bool

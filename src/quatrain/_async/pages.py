@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from .._paging import OffsetWalk, Walk, check
 from .._runtime._async import Ahead, Fn
+from .._runtime._core import CalledOff
 from ..errors import InputError
 
 T = TypeVar("T")
@@ -50,7 +51,8 @@ class AsyncPages(AsyncIterator[T]):
 
     A loop may be left at any moment, and the request under way is then called off: with the last
     reference to the walk, or with ``await walk.aclose()`` or ``async with walk``. Until then
-    another loop may take the walk up where it was left.
+    another loop may take the walk up where it was left. On an event loop the request is cancelled,
+    and its connection closed; a thread's is left to end, and is not tried again.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class AsyncPages(AsyncIterator[T]):
         self._rows: deque[T] = deque()
         self._ahead: Ahead[Any] = Ahead()
         self._turning = False
+        self._closed = False
 
     @property
     def offset(self) -> int:
@@ -82,10 +85,13 @@ class AsyncPages(AsyncIterator[T]):
             asked = self._walk.ask()
             if asked is None:
                 raise StopAsyncIteration
-            if self._ahead.begun:
-                page = await self._ahead.result()
-            else:
-                page = await self._fetch(*asked)
+            try:
+                begun = self._ahead.begun
+                page = await (self._ahead.result() if begun else self._fetch(*asked))
+            except CalledOff:
+                raise StopAsyncIteration from None
+            if self._closed:  # by another task or thread, meanwhile
+                raise StopAsyncIteration
             self._rows.extend(self._walk.take(page))
             ahead = self._walk.ask()
             if ahead is None:
@@ -97,6 +103,7 @@ class AsyncPages(AsyncIterator[T]):
 
     async def aclose(self) -> None:
         """End the walk and the request under way; no more rows come. Twice is fine."""
+        self._closed = True
         self._walk.leave(len(self._rows))
         self._rows.clear()
         await self._ahead.aclose()

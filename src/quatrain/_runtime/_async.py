@@ -23,6 +23,7 @@ from anyio.abc import TaskGroup
 from ._core import (
     COMPUTES,
     EXPIRED,
+    CalledOff,
     Lost,
     Outcome,
     Tenure,
@@ -397,12 +398,17 @@ class Ahead(Generic[T]):
         self._used = time.thread_time()
 
     async def result(self) -> T:
-        """What the call came to; its error is raised. Cancelled here, the call ends first."""
+        """What the call came to; its error is raised. Cancelled here, the call ends first.
+
+        Raises CalledOff where it is while this waits.
+        """
         job = self._job
         if job is None:
             raise RuntimeError("nothing was begun")
         if not job.outcome and job.is_here():
             await self._unless_cancelled(job.ended.wait)
+        if self._job is not job:
+            raise CalledOff
         self._job = None
         if not job.outcome:  # its loop has ended, or it is another: the call is made here
             _call_soon(job.loop, job.scope.cancel)

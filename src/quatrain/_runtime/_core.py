@@ -33,6 +33,10 @@ class NotRunnable(TypeError):  # noqa: N818 - said of a callable; to users it is
     """A callable turned out to be async where nothing can be awaited: it could tell nothing."""
 
 
+class CalledOff(Exception):  # noqa: N818 - a state of affairs, caught at once by whoever waits
+    """A call that is being waited for was called off by somebody else."""
+
+
 class Tenure:
     """What this side knows of how long it holds something."""
 

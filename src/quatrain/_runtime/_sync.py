@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from ._core import (
     COMPUTES,
+    CalledOff,
     Lost,
     NotRunnable,
     Outcome,
@@ -325,7 +326,10 @@ class Ahead(Generic[T]):
         self._used = used
 
     def result(self) -> T:
-        """What the call came to; its error is raised. Interrupted here, it is left to end."""
+        """What the call came to; its error is raised. Interrupted here, it is left to end.
+
+        Raises CalledOff where it is while this waits.
+        """
         job = self._job
         if job is None:
             raise RuntimeError("nothing was begun")
@@ -337,6 +341,8 @@ class Ahead(Generic[T]):
         except BaseException:  # Ctrl-C
             self.cancel()
             raise
+        if self._job is not job:
+            raise CalledOff
         self._job = None
         return job.outcome.get()
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from .._paging import OffsetWalk, Walk, check
+from .._runtime._core import CalledOff
 from .._runtime._sync import Ahead, Fn
 from ..errors import InputError
 
@@ -51,7 +52,8 @@ class Pages(Iterator[T]):
 
     A loop may be left at any moment, and the request under way is then called off: with the last
     reference to the walk, or with ``walk.close()`` or ``with walk``. Until then
-    another loop may take the walk up where it was left.
+    another loop may take the walk up where it was left. On an event loop the request is cancelled,
+    and its connection closed; a thread's is left to end, and is not tried again.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Pages(Iterator[T]):
         self._rows: deque[T] = deque()
         self._ahead: Ahead[Any] = Ahead()
         self._turning = False
+        self._closed = False
 
     @property
     def offset(self) -> int:
@@ -83,10 +86,13 @@ class Pages(Iterator[T]):
             asked = self._walk.ask()
             if asked is None:
                 raise StopIteration
-            if self._ahead.begun:
-                page = self._ahead.result()
-            else:
-                page = self._fetch(*asked)
+            try:
+                begun = self._ahead.begun
+                page = self._ahead.result() if begun else self._fetch(*asked)
+            except CalledOff:
+                raise StopIteration from None
+            if self._closed:  # by another task or thread, meanwhile
+                raise StopIteration
             self._rows.extend(self._walk.take(page))
             ahead = self._walk.ask()
             if ahead is None:
@@ -98,6 +104,7 @@ class Pages(Iterator[T]):
 
     def close(self) -> None:
         """End the walk and the request under way; no more rows come. Twice is fine."""
+        self._closed = True
         self._walk.leave(len(self._rows))
         self._rows.clear()
         self._ahead.close()
