@@ -53,6 +53,29 @@ def test_the_next_page_is_asked_for_while_this_one_is_worked_on() -> None:
     assert asked == [2, 2, 3, 3, 4, 4, 4]
 
 
+def test_progress_is_told_with_each_page() -> None:
+    """How many rows of the list have come, those before the offset counted."""
+    served = List(7)
+    told: list[int] = []
+    walk = pages(served.fetch, page_size=2, offset=2, on_progress=told.append)
+    assert [row for row in walk] == served.rows[2:]
+    assert told == [4, 6, 7]
+
+
+def test_what_progress_raises_comes_out_and_loses_no_row() -> None:
+    """The rows of that page are still there."""
+    served = List(4)
+
+    def fail(_: int) -> None:
+        raise RuntimeError("no room on the screen")
+
+    walk = pages(served.fetch, page_size=3, on_progress=fail)
+    with pytest.raises(RuntimeError, match="no room"):
+        next(walk)
+    assert next(walk) == served.rows[0]
+    walk.close()
+
+
 def test_without_prefetch_a_page_is_asked_for_when_it_is_needed() -> None:
     """And not before."""
     served = List(5)

@@ -16,6 +16,13 @@ from ._support import Serving
 UNSET = dict.fromkeys(
     [
         *("QUATRAIN_DATABASE", "QUATRAIN_URL", "QUATRAIN_API_KEY", "VOS_WEBHOOK_SECRET"),
+        *(
+            "VELERIAN_BASE_URL",
+            "VELERIAN_API_KEY",
+            "QUATRAIN_RUNNER",
+            "VOS_BASE_URL",
+            "VOS_EXT_KEY",
+        ),
         *("VERITY_BASE_URL", "VERITY_API_KEY", "VERITY_NAMESPACE", "FORCE_COLOR"),
     ]
 )

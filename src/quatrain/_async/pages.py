@@ -29,16 +29,19 @@ def pages(
     offset: int = 0,
     max_items: int | None = None,
     prefetch: bool = True,
+    on_progress: Callable[[int], object] | None = None,
     refuse: Callable[[str], Exception] = InputError,
 ) -> AsyncPages[T]:
     """The rows of a list from *offset* on, or the first *max_items* of them.
 
     ``await fetch(limit, offset)`` is called for *page_size* rows at a time, first when the loop
-    asks for a row. A page that is short, or empty, is the last. Raises ``refuse(reason)`` for
-    numbers that make no sense; see :class:`AsyncPages` for the rest.
+    asks for a row. A page that is short, or empty, is the last. *on_progress* is called with each
+    page that has come: how many rows of the list have, those before *offset* counted. Raises
+    ``refuse(reason)`` for numbers that make no sense; see :class:`AsyncPages` for the rest.
     """
     check(page_size, max_items, offset, refuse=refuse)
-    return AsyncPages(fetch, OffsetWalk(page_size, max_items, offset), prefetch=prefetch)
+    walk = OffsetWalk[T](page_size, max_items, offset)
+    return AsyncPages(fetch, walk, prefetch=prefetch, on_progress=on_progress)
 
 
 class AsyncPages(AsyncIterator[T]):
@@ -56,9 +59,15 @@ class AsyncPages(AsyncIterator[T]):
     """
 
     def __init__(
-        self, fetch: Fn[[int, Any], Any], walk: Walk[Any, Any, T], *, prefetch: bool
+        self,
+        fetch: Fn[[int, Any], Any],
+        walk: Walk[Any, Any, T],
+        *,
+        prefetch: bool,
+        on_progress: Callable[[int], object] | None = None,
     ) -> None:
         self._fetch = fetch
+        self._on_progress = on_progress
         self._walk = walk
         self._prefetch = prefetch
         self._rows: deque[T] = deque()
@@ -98,6 +107,8 @@ class AsyncPages(AsyncIterator[T]):
                 await self._ahead.aclose()
             elif self._prefetch:
                 await self._ahead.start(self._fetch, *ahead)
+            if self._on_progress is not None:
+                self._on_progress(self._walk.taken)
         finally:
             self._turning = False
 

@@ -338,13 +338,15 @@ class VelerianClient(Requests):
         offset: int = 0,
         max_items: int | None = None,
         prefetch: bool = True,
+        on_progress: Callable[[int], object] | None = None,
         **options: Unpack[CallOptions],
     ) -> Pages[Row]:
         """Every row of the audit log that the filters match, page after page. Scope: audit:read.
 
         Begins after *offset* rows, and ends after *max_items* if given. The next page is asked for
         while the caller works on this one, unless *prefetch* is off. The walk's ``offset`` says
-        where it is: another one goes on from there.
+        where it is: another one goes on from there. *on_progress* is called with each page that
+        comes: how many rows of the log have come.
         """
         from .pages import pages  # noqa: PLC0415
 
@@ -368,6 +370,7 @@ class VelerianClient(Requests):
             offset=offset,
             max_items=max_items,
             prefetch=prefetch,
+            on_progress=on_progress,
             refuse=VelerianInputError,
         )
 
@@ -383,12 +386,13 @@ class VelerianClient(Requests):
         offset: int = 0,
         max_items: int | None = None,
         prefetch: bool = True,
+        on_progress: Callable[[int], object] | None = None,
         **options: Unpack[CallOptions],
     ) -> Pages[Any]:
         """Every item of any list route, page after page; *path* and *params* as in ``request``.
 
         *limit_param* and *offset_param* are what the route calls them, *items_key* what it calls
-        the list in its wire. The rest is as in ``iter_audit_log``.
+        the list in its answer. The rest is as in ``iter_audit_log``.
         """
         from .governance import Ask  # noqa: PLC0415
         from .pages import pages  # noqa: PLC0415
@@ -406,11 +410,12 @@ class VelerianClient(Requests):
             offset=offset,
             max_items=max_items,
             prefetch=prefetch,
+            on_progress=on_progress,
             refuse=VelerianInputError,
         )
 
     def protect_writes_with(self, effects: Callable[[], VerityClient]) -> None:
-        """Have invocations that are given an ``effect_key`` protected by what *effects* wire.
+        """Have invocations that are given an ``effect_key`` protected by what *effects* answers.
 
         ``Client`` does so with the Verity client that it holds.
         """

@@ -18,7 +18,7 @@ from quatrain.verity import Effect
 from .output import note, waiting
 from .text import json_text, printable
 
-__all__ = ["export_effects"]
+__all__ = ["export_effects", "opened"]
 
 #: Begins a file; what it returns adds an effect, in its wire form.
 Writer = Callable[[TextIO], Callable[[Any], object]]
@@ -41,7 +41,7 @@ def export_effects(effects: Iterable[Effect], file_format: str, output: str) -> 
     The file replaces an older one when it is complete; if anything goes wrong the older one stays.
     Raises ClickException when it can't be written.
     """
-    with waiting("Exporting") as status, _opened(output) as file:
+    with waiting("Exporting") as status, opened(output) as file:
         write = _WRITERS[file_format](file)
         count = 0
         for count, effect in enumerate(effects, 1):
@@ -53,7 +53,11 @@ def export_effects(effects: Iterable[Effect], file_format: str, output: str) -> 
 
 
 @contextlib.contextmanager
-def _opened(output: str) -> Iterator[TextIO]:
+def opened(output: str) -> Iterator[TextIO]:
+    """The file *output*, which appears when it is complete, or standard output for "-".
+
+    Raises ClickException when it can't be written.
+    """
     if output == "-":
         yield sys.stdout
         return

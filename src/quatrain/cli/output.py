@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 from rich.status import Status
 from rich.table import Table
 
 from .text import json_text
 
-__all__ = ["note", "print_json", "print_table", "results", "waiting"]
+__all__ = ["note", "print_json", "print_table", "progress", "results", "waiting"]
 
 #: Wide enough for any table: a file or a pipe has no width, and nothing is cut off for it.
 UNLIMITED: Final = 100_000
@@ -58,3 +59,15 @@ def waiting(message: str) -> Iterator[Status]:
     """A spinner on standard error, if that is a terminal."""
     with Console(stderr=True).status(message) as status:
         yield status
+
+
+@contextmanager
+def progress(message: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal; what it gives moves it to so many of *total*.
+
+    Without a total it only shows that something goes on.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(message, total=total)
+        yield lambda done: bar.update(task, completed=done)

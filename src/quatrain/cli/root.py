@@ -23,6 +23,7 @@ from .text import printable
 #: Imported when they are run: ``effects`` need not wait for the web framework of ``serve``.
 COMMANDS: Final = {
     "approvals": "Decide what Velerian holds until a person does.",
+    "audit": "Export Velerian's audit log, oldest first, a JSON object a line.",
     "demo": "See an effect happen exactly once, a webhook arrive, and forged evidence found out.",
     "effects": "Look at the effects of a ledger, export and reset them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
@@ -107,7 +108,8 @@ def never_fail_to_print() -> None:
     name="quatrain",
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="A local platform: effects that happen exactly once, a founder's business data, webhooks.",
+    help="A local platform: effects that happen exactly once, a founder's business data and its"
+    " webhooks, governed runs and their evidence.",
 )
 @click.version_option(__version__, prog_name="quatrain")
 def quatrain() -> None:

@@ -10,8 +10,9 @@ import click
 
 from .management import Management, ManagementOptions, management_options
 from .options import json_option, limit_option
-from .output import note, print_json, results, waiting
+from .output import note, print_json, progress, results, waiting
 from .text import printable
+from .velerian_client import VelerianOptions, velerian_options
 from .velerian_tables import (
     RUN_STYLES,
     abps_table,
@@ -252,6 +253,31 @@ def show_run(platform: ManagementOptions, run_id: str, as_json: bool) -> None:
         print_json(found)
     else:
         results().print(run_card(found))
+
+
+@runs.command("wait")
+@click.argument("run_id")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.0),
+    default=900.0,
+    show_default=True,
+    help="Seconds; the run goes on all the same.",
+)
+@json_option
+@velerian_options
+def wait_for_run(velerian: VelerianOptions, run_id: str, timeout: float, as_json: bool) -> None:
+    """Wait until RUN_ID is over, and show it. The exit status is 1 unless it succeeded."""
+    with velerian.open() as client, progress(f"Run {printable(run_id)}", total=None) as advance:
+        found = client.await_run(
+            run_id, poll_interval=0.5, run_timeout=timeout, on_progress=lambda _: advance(0)
+        )
+    if as_json:
+        print_json(found)
+    else:
+        results().print(run_card(found))
+    if found["status"] != "succeeded":
+        raise click.exceptions.Exit(1)
 
 
 def _runs(client: Management, **query: Any) -> Iterator[dict[str, Any]]:
