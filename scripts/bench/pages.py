@@ -26,15 +26,7 @@ import attrs
 from page_server import PAGE, PAGES, ROWS, page, served
 from rows import Aim, Row, as_json, as_markdown, as_text, paired
 
-from quatrain._async.pages import pages as async_pages
-from quatrain._async.transport import AsyncTransport
-from quatrain._async.transport import Call as AsyncCall
-from quatrain._retry import RetryPolicy
-from quatrain._runtime import _async, _sync
-from quatrain._secret import Secret
-from quatrain._sync.pages import pages
-from quatrain._sync.transport import Call, Transport
-from quatrain.errors.velerian import FAMILY
+from quatrain.velerian import AsyncVelerianClient, VelerianClient
 
 _WORK: Final = 0.005
 """Seconds of work on a page."""
@@ -94,49 +86,20 @@ def _consume(rows: Iterator[Any], work: Callable[[], None]) -> int:
 
 # -- who walks ------------------------------------------------------------------------------------
 
-_SETTINGS: Final[dict[str, Any]] = {
-    "family": FAMILY,
-    "timeout": 30.0,
-    "policy": RetryPolicy(max_retries=3),
-    "allow_insecure": False,
-    "http_client": None,
-}
-_AUDIT_LOG: Final[dict[str, Any]] = {
-    "name": "velerian.list_audit_log",
-    "method": "GET",
-    "path": ("api", "v2", "audit-log"),
-    "repeatable": True,
-}
-
-
-def _items(body: Any) -> list[Any]:
-    items: list[Any] = body["items"]
-    return items
-
 
 def _sync_walks(origin: str, stack: ExitStack) -> Walk:
-    transport = Transport(origin, Secret(_KEY), clock=_sync.SYSTEM_CLOCK, **_SETTINGS)
-    stack.callback(transport.close)
-
-    def fetch(limit: int, offset: int) -> list[Any]:
-        query = {"limit": str(limit), "offset": str(offset)}
-        return transport.send(Call(query=query, **_AUDIT_LOG), _items)
-
-    return lambda work: _consume(pages(fetch, page_size=PAGE), _WORKS[work])
+    client = stack.enter_context(VelerianClient(api_key=_KEY, base_url=origin))
+    return lambda work: _consume(client.iter_audit_log(page_size=PAGE), _WORKS[work])
 
 
 def _async_walks(origin: str, stack: ExitStack) -> Walk:
-    transport = AsyncTransport(origin, Secret(_KEY), clock=_async.SYSTEM_CLOCK, **_SETTINGS)
+    client = AsyncVelerianClient(api_key=_KEY, base_url=origin)
     runner = stack.enter_context(asyncio.Runner())
-    stack.callback(lambda: runner.run(transport.aclose()))
-
-    async def fetch(limit: int, offset: int) -> list[Any]:
-        query = {"limit": str(limit), "offset": str(offset)}
-        return await transport.send(AsyncCall(query=query, **_AUDIT_LOG), _items)
+    stack.callback(lambda: runner.run(client.aclose()))
 
     async def walk(work: Callable[[], Awaitable[None]]) -> int:
         count = 0
-        async for _ in async_pages(fetch, page_size=PAGE):
+        async for _ in client.iter_audit_log(page_size=PAGE):
             count += 1
             if count % PAGE == 0:
                 await work()
