@@ -69,7 +69,7 @@ async def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
         ({"on_uncertain": "maybe"}, "on_uncertain"),
         ({"on_unavailable": None}, "on_unavailable"),
         ({"http_client": "httpx"}, "http_client"),
-        ({"http_client": object()}, "http_client"),
+        ({"http_client": object}, "http_client"),
     ],
     ids=str,
 )

@@ -77,15 +77,20 @@ async def test_a_plain_one_holds_nobody_up() -> None:
     assert [(True, "here")] == seen
 
 
+def test_a_line_holds_what_a_terminal_can_show() -> None:
+    """Half a surrogate pair is no character."""
+    assert "a \ufffd b" == runner.one_line("a\n\ud800\t b")
+
+
 async def test_a_failure_is_one_line_and_its_traceback_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Of printable characters."""
 
     def fail(request: Request) -> str:
-        raise ValueError("no\nway \x1b[2J\ud800")
+        raise ValueError("no\nway \x1b[2J")
 
-    assert "ValueError: no way \ufffd[2J\ufffd" == await failure(fail)
+    assert "ValueError: no way \ufffd[2J" == await failure(fail)
     (record,) = caplog.records
     assert (logging.WARNING, "network open: the runner failed") == (
         record.levelno,

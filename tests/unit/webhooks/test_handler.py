@@ -237,7 +237,7 @@ class Broken:
         object(),
         dict,
     ],
-    ids=repr,
+    ids=lambda headers: type(headers).__name__,
 )
 async def test_headers_that_are_none(deliver: Deliver, headers: Any) -> None:
     """Nothing is signed, and nothing is raised."""
