@@ -281,6 +281,7 @@ def write_large(path: Path, kind: str, count: int) -> None:
         exported_at="",
         start=START,
         count=count,
+        packs=count,
         head=head,
         first_sequence=1,
     )
