@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import quatrain
@@ -45,6 +47,16 @@ def test_a_detail_is_text(body, detail, message) -> None:
     """Whatever the answer had there, which stays on it."""
     exc = errors.FAMILY.error(422, body, None)
     assert (exc.detail, exc.message, exc.body) == (detail, message, body)
+
+
+def test_a_detail_that_is_too_deep() -> None:
+    """An answer that could be read where the stack was less deep is still its error."""
+    detail: list[Any] = []
+    for _ in range(100_000):
+        detail = [detail]
+    assert errors.VelerianAPIError(422, {}, detail=detail).detail == "nested too deeply"
+    while detail:  # or to collect it takes a stack as deep
+        detail = detail.pop()
 
 
 def test_every_error_is_of_the_platform() -> None:
