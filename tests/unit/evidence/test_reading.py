@@ -8,6 +8,7 @@ import json
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,7 @@ def patched(content: bytes, name: str, offset: int, layout: str, value: int) -> 
     return bytes(changed)
 
 
-FLAGS, CHECKSUM, PACKED, SIZE, WHERE = 8, 16, 20, 24, 42
+FLAGS, METHOD, CHECKSUM, PACKED, SIZE, WHERE = 8, 10, 16, 20, 24, 42
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,24 @@ FLAGS, CHECKSUM, PACKED, SIZE, WHERE = 8, 16, 20, 24, 42
 def test_a_zip_that_lies(name: str, offset: int, layout: str, value: int, told: str) -> None:
     """About what is in it."""
     assert told in reason(patched(ZIP, name, offset, layout, value))
+
+
+def test_a_file_that_is_packed_without_an_end() -> None:
+    """All of its bytes come out; another program might ask for more."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = compressor.compress(FILES[LINKS]) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    made = zip_of([(MANIFEST, FILES[MANIFEST]), (LINKS, packed)], zipfile.ZIP_STORED)
+    made = patched(made, LINKS, SIZE, "<L", len(FILES[LINKS]))
+    made = patched(made, LINKS, CHECKSUM, "<L", zlib.crc32(FILES[LINKS]))
+    made = patched(made, LINKS, METHOD, "<H", zipfile.ZIP_DEFLATED)
+    header = bytearray(made)
+    struct.pack_into("<H", header, made.index(LINKS.encode()) - 22, zipfile.ZIP_DEFLATED)
+    assert "links.jsonl is cut off" in reason(bytes(header))
+
+
+def test_a_file_that_calls_itself_another() -> None:
+    """By its own header; the directory calls it links.jsonl."""
+    assert "links.jsonl is another file" in reason(ZIP.replace(b"links.json", b"LINKS.json", 1))
 
 
 def _with_another(at: int, *, packed: bool = False) -> bytes:
