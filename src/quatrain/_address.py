@@ -55,7 +55,11 @@ class Address:
         try:
             url = httpx.URL(text)
             added = query_text(params or {})
-        except (httpx.InvalidURL, ValueError) as exc:
+        except httpx.InvalidURL as exc:
+            # what follows a colon is quoted, and could be a part of a credential
+            reason = str(exc).partition(":")[0]
+            raise refuse(f"no URL can be made of it: {reason}") from None
+        except ValueError as exc:
             raise refuse(f"no URL can be made of it: {exc}") from None
         origin = _origin(url, base, refuse) if absolute else base
         if origin is not base and not (allow_insecure or _is_private(url)):

@@ -87,11 +87,19 @@ def check_download(export: Any, to: Any, on_progress: Any, max_bytes: Any) -> No
     """How an export is downloaded."""
     if not isinstance(export, EvidenceExport):
         raise VelerianInputError(f"export has to be an EvidenceExport, not {type(export).__name__}")
-    if not isinstance(to, str | os.PathLike) or not isinstance(os.fspath(to), str):
+    if not isinstance(to, str | os.PathLike) or not _is_name(os.fspath(to)):
         raise VelerianInputError("to has to be a path")
     if max_bytes is not None:
         count("max_bytes", max_bytes, least=0)
     _check_progress(on_progress)
+
+
+def _is_name(path: Any) -> bool:
+    """Whether a file can have it: what can't is found out too late, at the download's end."""
+    try:
+        return isinstance(path, str) and b"\0" not in os.fsencode(path)
+    except UnicodeError:
+        return False
 
 
 def _check_progress(on_progress: Any) -> None:
@@ -139,12 +147,20 @@ def row(answer: Any) -> Row:
     return dict(answer)
 
 
+def run(answer: Any) -> Row:
+    """A run; its status, where it has one, is text."""
+    found = row(answer)
+    if not isinstance(found.get("status"), str | None):
+        raise _wrong(f"its status is a {type(found['status']).__name__}, and should be a string")
+    return found
+
+
 def queued_run(answer: Any) -> Row:
     """A run that has been queued: it has an id, by which it can be found again."""
-    run = row(answer)
-    if not isinstance(run.get("run_id"), str) or not run["run_id"]:
+    found = row(answer)
+    if not isinstance(found.get("run_id"), str) or not found["run_id"].strip():
         raise _wrong("there is no run_id in it")
-    return run
+    return found
 
 
 def items(key: str) -> Reader[list[Any]]:

@@ -142,6 +142,7 @@ async def test_bodies_and_headers_of_ones_own(
         ({"content": 7}, "content"),
         ({"content": "\ud800"}, "UTF-8"),
         ({"headers": {"Authorization": "Bearer x"}}, "Authorization"),
+        ({"headers": [("X-Trace", "t")]}, "headers has to be a mapping"),
         ({"headers": {"Host": "evil.example"}}, "Host"),
         ({"headers": {"Content-Length": "1"}}, "Content-Length"),
         ({"headers": {"a b": "c"}}, "name"),

@@ -120,6 +120,16 @@ async def test_a_look_that_fails_for_a_passing_reason_is_no_end(
     assert {r.extensions["timeout"]["read"] for r in governance.requests} == {2.0}
 
 
+@pytest.mark.parametrize("status", [["succeeded"], {}, 7, True])
+async def test_a_run_in_no_known_way(
+    velerian: AsyncVelerianClient, governance: FakeGovernance, status: Any
+) -> None:
+    """A status that is no text is no answer of the contract."""
+    governance.data["GET /api/v2/pack-runs/run_1"] = {"id": "run_1", "status": status}
+    with pytest.raises(errors.VelerianAPIError, match="its status is a"):
+        await velerian.await_run("run_1")
+
+
 @pytest.mark.parametrize("on_progress", [7, "print"])
 async def test_progress_has_to_be_callable(
     velerian: AsyncVelerianClient, governance: FakeGovernance, on_progress: Any
@@ -130,11 +140,12 @@ async def test_progress_has_to_be_callable(
     assert governance.requests == []
 
 
+@pytest.mark.parametrize("told", [{}, {"run_id": 7}, {"run_id": ""}, {"run_id": " "}])
 async def test_a_queue_that_tells_no_run(
-    velerian: AsyncVelerianClient, governance: FakeGovernance
+    velerian: AsyncVelerianClient, governance: FakeGovernance, told: dict[str, Any]
 ) -> None:
     """Nobody could wait for it."""
-    governance.data["POST /api/agenticx/networks/desk/invoke"] = {"status": "queued"}
+    governance.data["POST /api/agenticx/networks/desk/invoke"] = {"status": "queued", **told}
     with pytest.raises(errors.VelerianAPIError, match="run_id"):
         await velerian.invoke_network("desk", "Hello")
 

@@ -121,6 +121,16 @@ def test_a_look_that_fails_for_a_passing_reason_is_no_end(
     assert {r.extensions["timeout"]["read"] for r in governance.requests} == {2.0}
 
 
+@pytest.mark.parametrize("status", [["succeeded"], {}, 7, True])
+def test_a_run_in_no_known_way(
+    velerian: VelerianClient, governance: FakeGovernance, status: Any
+) -> None:
+    """A status that is no text is no answer of the contract."""
+    governance.data["GET /api/v2/pack-runs/run_1"] = {"id": "run_1", "status": status}
+    with pytest.raises(errors.VelerianAPIError, match="its status is a"):
+        velerian.await_run("run_1")
+
+
 @pytest.mark.parametrize("on_progress", [7, "print"])
 def test_progress_has_to_be_callable(
     velerian: VelerianClient, governance: FakeGovernance, on_progress: Any
@@ -131,9 +141,12 @@ def test_progress_has_to_be_callable(
     assert governance.requests == []
 
 
-def test_a_queue_that_tells_no_run(velerian: VelerianClient, governance: FakeGovernance) -> None:
+@pytest.mark.parametrize("told", [{}, {"run_id": 7}, {"run_id": ""}, {"run_id": " "}])
+def test_a_queue_that_tells_no_run(
+    velerian: VelerianClient, governance: FakeGovernance, told: dict[str, Any]
+) -> None:
     """Nobody could wait for it."""
-    governance.data["POST /api/agenticx/networks/desk/invoke"] = {"status": "queued"}
+    governance.data["POST /api/agenticx/networks/desk/invoke"] = {"status": "queued", **told}
     with pytest.raises(errors.VelerianAPIError, match="run_id"):
         velerian.invoke_network("desk", "Hello")
 

@@ -34,6 +34,7 @@ def export(file_format, bodies=BODIES, hidden=(2,)):
         exported_at="2027-01-16",
         start=START,
         count=len(links),
+        packs=sum('"body":' in link for link in links),
         head=previous,
         first_sequence=1,
     )

@@ -268,6 +268,8 @@ def test_a_disk_that_is_full(flavour: str, to: Path, monkeypatch: pytest.MonkeyP
         ({"export": export("")}, "empty"),
         ({"to": 7}, "path"),
         ({"to": b"e"}, "path"),
+        ({"to": "a\0b"}, "path"),
+        ({"to": Path("a\ud800b")}, "path"),
         ({"max_bytes": -1}, "max_bytes"),
         ({"on_progress": 7}, "on_progress"),
         ({"timeout": -1}, "timeout"),

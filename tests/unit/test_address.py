@@ -107,6 +107,21 @@ def test_what_leads_nowhere_safe_is_refused(text: Any, reason: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("https://user:secret/word@app.example/", "Invalid port"),
+        ("https://[secret]/", "Invalid IPv6 address"),
+        ("https://secret\u200b.example/", "Invalid IDNA hostname"),
+    ],
+)
+def test_what_is_refused_is_not_quoted(text: str, reason: str) -> None:
+    """A password with a slash in it ends up where a port should be."""
+    with pytest.raises(RuntimeError) as caught:
+        parse(text)
+    assert str(caught.value) == f"no URL can be made of it: {reason}"
+
+
 def test_plain_http_can_be_allowed() -> None:
     """For a network that is one's own."""
     assert parse("http://evil.example/x", insecure=True).target == "/x"

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 import quatrain
-from quatrain import errors, velocity, verity
+from quatrain import errors, velerian, velocity, verity
 from quatrain.errors import Attempt
 from quatrain.errors import velocity as velocity_errors
 from quatrain.errors.verity import FAMILY
@@ -49,6 +49,14 @@ SAMPLES = [
     LeaseLostError("k", "gone", 3),
     LeaseLostError("k", "gone", 3, result=None),
     CommitRefusedError("k", [1], verity.VerityConflictError(409, {}, "req_2"), 3),
+    velerian.VelerianError("words"),
+    velerian.VelerianConfigError("words"),
+    velerian.VelerianInputError("words"),
+    velerian.VelerianTransportError("words", sent=False, attempts=ATTEMPTS),
+    velerian.VelerianAPIError(503, {"a": 1}, "req_1", **API),
+    velerian.VelerianRateLimitError(429, "text", None, **API),
+    velerian.RunTimeoutError("run_1", "running", 900.0),
+    velerian.EvidenceError("a link is missing", 7),
     velocity.VelocityOSError("words"),
     velocity.InputError("words"),
     velocity.TransportError("words", sent=False, attempts=ATTEMPTS),
@@ -109,6 +117,12 @@ def test_a_status_is_an_error_of_the_platform_and_of_the_shared_kind(status, kin
         (LeaseConflictError, (VerityError, quatrain.ConflictError, VerityApiError)),
         (CommitRefusedError, (LeaseLostError, CommitUncertainError)),
         (EffectPreviouslyFailedError, (VerityError,)),
+        (velerian.VelerianConfigError, (velerian.VelerianError, quatrain.ConfigError)),
+        (velerian.VelerianInputError, (velerian.VelerianError, quatrain.InputError, ValueError)),
+        (velerian.VelerianTransportError, (velerian.VelerianError, quatrain.TransportError)),
+        (velerian.VelerianNotFoundError, (velerian.VelerianAPIError, quatrain.NotFoundError)),
+        (velerian.RunTimeoutError, (velerian.VelerianError,)),
+        (velerian.EvidenceError, (velerian.VelerianError,)),
         (velocity.ConfigError, (velocity.VelocityOSError, quatrain.ConfigError)),
         (velocity.InputError, (velocity.VelocityOSError, quatrain.InputError, ValueError)),
         (velocity.TransportError, (velocity.VelocityOSError, quatrain.TransportError)),
@@ -125,7 +139,7 @@ def test_the_other_errors_are_of_both_trees_too(error, bases) -> None:
 
 def test_every_error_is_a_quatrain_error() -> None:
     """One ``except`` catches all."""
-    found = [v for m in (quatrain, errors, velocity, verity) for v in vars(m).values()]
+    found = [v for m in (quatrain, errors, velerian, velocity, verity) for v in vars(m).values()]
     classes = {v for v in found if isinstance(v, type) and issubclass(v, BaseException)}
     assert len(classes) > 25
     assert all(issubclass(cls, quatrain.QuatrainError) for cls in classes)
@@ -136,7 +150,7 @@ def test_every_error_has_a_sample_here() -> None:
     made = {type(sample).__init__ for sample in SAMPLES}
     classes = {
         getattr(platform, name)
-        for platform in (velocity, verity)
+        for platform in (velerian, velocity, verity)
         for name in platform.__all__
         if name.endswith("Error")
     }

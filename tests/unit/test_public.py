@@ -10,11 +10,12 @@ import sys
 import pytest
 
 import quatrain
+import quatrain.velerian
 import quatrain.velocity
 import quatrain.verity
 import quatrain.webhooks
 
-NAMESPACES = [quatrain.velocity, quatrain.verity, quatrain.webhooks]
+NAMESPACES = [quatrain.velerian, quatrain.velocity, quatrain.verity, quatrain.webhooks]
 
 
 @pytest.mark.parametrize("module", [quatrain, quatrain.errors, *NAMESPACES])
@@ -80,6 +81,35 @@ def test_the_velocity_namespace_is_pinned() -> None:
     assert contract - set(quatrain.velocity.__all__) == set()
 
 
+def test_the_velerian_namespace_is_pinned() -> None:
+    """The contract's names, and those of what is ours alone."""
+    contract = {
+        "AsyncPages",
+        "AsyncVelerianClient",
+        "EvidenceError",
+        "EvidenceExport",
+        "EvidenceReport",
+        "InvokeResult",
+        "Page",
+        "Pages",
+        "RunTimeoutError",
+        "UsageSummary",
+        "VelerianAPIError",
+        "VelerianAuthError",
+        "VelerianClient",
+        "VelerianConflictError",
+        "VelerianError",
+        "VelerianForbiddenError",
+        "VelerianNotFoundError",
+        "VelerianRateLimitError",
+        "VelerianServerError",
+        "VelerianValidationError",
+        "read_packs",
+        "verify_evidence",
+    }
+    assert contract - set(quatrain.velerian.__all__) == set()
+
+
 @pytest.mark.parametrize(
     ("module", "name"), [(module, name) for module in NAMESPACES for name in module.__all__]
 )
@@ -96,6 +126,8 @@ def test_every_public_name_is_documented(module, name: str) -> None:
 @pytest.mark.parametrize(
     "pair",
     [
+        ("AsyncVelerianClient", "VelerianClient"),
+        ("AsyncPages", "Pages"),
         ("AsyncVelocityOS", "VelocityOS"),
         ("AsyncVerityClient", "VerityClient"),
         ("AsyncEffects", "Effects"),
@@ -108,12 +140,11 @@ def test_the_flavours_take_the_same(pair) -> None:
     """The same methods, with the same parameters."""
 
     def shape(name: str) -> dict:
-        platform = quatrain.velocity if "Velocity" in name else quatrain.verity
-        cls = getattr(platform, name)
+        (cls,) = {getattr(module, name) for module in NAMESPACES if hasattr(module, name)}
         return {
             n.replace("aclose", "close"): list(inspect.signature(m).parameters)
-            for n, m in vars(cls).items()
-            if inspect.isfunction(m) and (n[0] != "_" or n == "__init__")
+            for n, m in inspect.getmembers(cls, inspect.isfunction)
+            if n[0] != "_" or n == "__init__"
         }
 
     assert shape(pair[0]) == shape(pair[1])

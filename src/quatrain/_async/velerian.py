@@ -205,7 +205,7 @@ class AsyncVelerianClient(AsyncRequests):
         began = self._clock.now()
         while True:
             try:
-                row = await self._api.get("pack-runs", run_id, reads=wire.row, **options)
+                row = await self._api.get("pack-runs", run_id, reads=wire.run, **options)
             except VelerianError as exc:
                 exc.add_note(f"run {run_id} goes on, and can be waited for again")
                 raise

@@ -15,6 +15,7 @@ from .. import _http
 from .._address import Address, without
 from .._options import CallOptions
 from .._structure import Reader
+from .._velerian import check_mapping
 from .._wire import dumps
 from ..errors.velerian import FAMILY, VelerianInputError
 from ..models.velerian import EvidenceExport
@@ -201,7 +202,7 @@ def _readable(answer: Any, reads: Reader[Any]) -> Mapping[str, Any]:
 def _headers(ask: Ask, *, ours: bool) -> tuple[dict[str, str], str | None]:
     """A caller's headers that can be sent, by their names in lower case; the idempotency key."""
     headers: dict[str, str] = {}
-    for name, value in (ask.headers or {}).items():
+    for name, value in check_mapping("headers", ask.headers or {}).items():
         if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9_-]{1,100}", name):
             raise VelerianInputError("a header's name has to be letters, digits and dashes")
         known = name.lower()

@@ -72,7 +72,10 @@ class VelerianAPIError(VelerianError, APIError):
         **fields: Any,
     ) -> None:
         if detail is not None and not isinstance(detail, str):
-            detail = json.dumps(detail, ensure_ascii=False)
+            try:
+                detail = json.dumps(detail, ensure_ascii=False)
+            except RecursionError:  # it was read where the stack was less deep
+                detail = "nested too deeply"
         fields["message"] = fields.get("message") or detail
         super().__init__(status_code, body, request_id, detail=detail, **fields)
 

@@ -41,6 +41,8 @@ class Manifest:
     """The chain hash before the first link; ``chain.START`` when that is the tenant's first."""
     count: int
     """Links."""
+    packs: int
+    """Links with their body: one that is taken out leaves its hash, and the chain whole."""
     head: str
     """The last link's chain hash; *start* when there are no links."""
     first_sequence: int
@@ -74,6 +76,8 @@ class Manifest:
             raise EvidenceError("the manifest's start or head is no SHA-256 in hex")
         if self.count < 0 or self.first_sequence < 1:
             raise EvidenceError("the manifest counts below nothing")
+        if not 0 <= self.packs <= self.count:
+            raise EvidenceError("the manifest counts more packs than links, or below nothing")
         if (self.first_sequence == 1) is not (self.start == START):
             raise EvidenceError("the manifest's start is not what stands before its first link")
         if self.count == 0 and self.head != self.start:
@@ -87,6 +91,7 @@ _KINDS: Final[dict[str, type]] = {
     "exported_at": str,
     "start": str,
     "count": int,
+    "packs": int,
     "head": str,
     "first_sequence": int,
     "manifest_hash": str,

@@ -5,7 +5,6 @@ However large it is, or claims to be, or unpacks to, no more than a link or two 
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import struct
@@ -15,12 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias, cast
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from quatrain.errors.velerian import EvidenceError
 
 from .jsonpieces import MAX_TOTAL, MAX_VALUE, Pieces, parse
 from .manifest import LINKS, MANIFEST, NAMES, ExportedLink, Manifest
+from .zipmembers import Member, places
 
 Source: TypeAlias = str | os.PathLike[str] | bytes
 """A path, or a whole export."""
@@ -95,10 +95,6 @@ def _refused(position: int | None = None) -> Iterator[None]:
         zlib.error,
     ) as exc:
         raise EvidenceError(str(exc) or "it is cut off", position) from exc
-    except OSError as exc:
-        if exc.errno != errno.EINVAL:  # a ZIP may tell to look before its beginning
-            raise
-        raise EvidenceError("it points outside of itself", position) from exc
 
 
 # -- JSON -----------------------------------------------------------------------------------------
@@ -177,16 +173,18 @@ class ZipDocument(Document):
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        _check_end(file)
-        self._zip = zipfile.ZipFile(file)
-        entries = {entry.orig_filename: entry for entry in self._zip.infolist()}
-        if entries.keys() != {MANIFEST, LINKS} or len(self._zip.infolist()) != len(entries):
+        directory = _check_end(file)
+        listed = zipfile.ZipFile(file).infolist()
+        entries = {entry.orig_filename: entry for entry in listed}
+        if entries.keys() != {MANIFEST, LINKS} or len(listed) != len(entries):
             raise ValueError(f"its files are not {MANIFEST} and {LINKS}")
         for entry in entries.values():
             if entry.compress_type not in _METHODS:
                 raise ValueError(f"{entry.filename} is neither stored nor deflated")
             if entry.file_size > MAX_TOTAL:
                 raise ValueError(f"{entry.filename} is larger than {MAX_TOTAL:,} bytes")
+        self._file = file
+        self._places = places(file, listed, directory)
         self._entries = entries
 
     def manifest(self) -> Any:
@@ -202,30 +200,32 @@ class ZipDocument(Document):
 
     def _lines(self, name: str) -> Iterator[bytes]:
         """A file's lines; to have its checksum compared, read them all."""
-        entry, total = self._entries[name], 0
-        # its own readline is slow
-        with io.BufferedReader(cast("io.RawIOBase", self._zip.open(entry))) as file:
+        member = Member(self._file, self._entries[name], self._places[name])
+        with io.BufferedReader(member) as file:  # a raw file's own readline is slow
             while line := file.readline(MAX_VALUE + 1):
                 if len(line) > MAX_VALUE:
                     raise ValueError(f"{name} has a line of more than {MAX_VALUE:,} bytes")
-                total += len(line)
                 yield line
-        if total != entry.file_size:
-            raise ValueError(f"{name} has {total:,} bytes, not the {entry.file_size:,} it claims")
 
 
-def _check_end(file: BinaryIO) -> None:
-    """Look at the directory's size before anybody reads it: it may hold millions of entries."""
+def _check_end(file: BinaryIO) -> int:
+    """Look at the directory's size before anybody reads it: it may hold millions of entries.
+
+    Answers where it begins.
+    """
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - _END.size - _ZIP64_SIZE))
     before, end = _split(file.read())
     if len(end) < _END.size:
         raise ValueError("it is cut off")
-    mark, _, _, _, entries, directory, _, comment = _END.unpack(end)
+    mark, _, _, _, entries, directory, begin, comment = _END.unpack(end)
     if mark != _END_MARK or comment or before.startswith(_ZIP64_MARK):
         raise ValueError("it is cut off, or something has been added: a ZIP's end is not its end")
     if entries != 2 or directory > _MAX_DIRECTORY:
         raise ValueError(f"it holds {entries:,} files, and an export holds 2")
+    if begin + directory + _END.size != size:
+        raise ValueError("it points outside of itself, or something has been added")
+    return int(begin)
 
 
 def _split(tail: bytes) -> tuple[bytes, bytes]:

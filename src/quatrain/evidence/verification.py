@@ -51,15 +51,15 @@ def verify_evidence(source: Source, *, head: str | None = None) -> EvidenceRepor
     does that, or cuts links off and writes a manifest to match, is found only with a hash that was
     kept elsewhere: *head*, an ``evidence_pack_chain_hash`` or an earlier report's ``head``. A link
     must have it, and then that link and all before it are proven to be those that existed when it
-    was kept; of links after it, only that they follow.
+    was kept; of links after it, only that they follow. Who leaves a body out, its hash in its
+    place, and writes a manifest to match, is not found: compare the report's ``packs``.
 
     Raises EvidenceError, which names the first broken link, and OSError for a file that can't be
     read.
     """
-    packs, kept = 0, head is None
+    kept = head is None
     with opened(source) as (manifest, links):
         for link in _checked(manifest, links):
-            packs += link.body is not None
             kept = kept or link.chain_hash == head
     if not kept:
         raise EvidenceError(f"none of its {manifest.count:,} links has the hash that was kept")
@@ -68,7 +68,7 @@ def verify_evidence(source: Source, *, head: str | None = None) -> EvidenceRepor
         artifact_kind=manifest.artifact_kind,
         exported_at=manifest.exported_at,
         count=manifest.count,
-        packs=packs,
+        packs=manifest.packs,
         first_sequence=manifest.first_sequence,
         last_sequence=manifest.first_sequence + manifest.count - 1,
         head=manifest.head,
@@ -89,16 +89,22 @@ def read_packs(source: Source) -> Iterator[dict[str, Any]]:
 
 def _checked(manifest: Manifest, links: Iterable[ExportedLink]) -> Iterator[ExportedLink]:
     """The links, each proven to follow from *manifest*'s start. Raises EvidenceError."""
-    previous, position = manifest.start, 0
+    previous, position, packs = manifest.start, 0, 0
     for position, link in enumerate(links, 1):
         _check(manifest, previous, position - 1, link)
         previous = link.chain_hash
+        packs += link.body is not None
         yield link
     if position < manifest.count:
         text = f"it ends there, and the manifest counts {manifest.count:,} links"
         raise EvidenceError(text, position)
     if previous != manifest.head:
         raise EvidenceError("the last link's chain hash is not the manifest's head", position - 1)
+    if packs != manifest.packs:
+        raise EvidenceError(
+            f"it holds the bodies of {packs:,} packs, and the manifest counts {manifest.packs:,}:"
+            " some were taken out, or put in"
+        )
 
 
 def _check(manifest: Manifest, previous: str, position: int, link: ExportedLink) -> None:

@@ -66,6 +66,7 @@ def make_export(
         exported_at="2027-01-15T08:00:00.000Z",
         start=start,
         count=len(bodies),
+        packs=sum('"body":' in link for link in links),
         head=previous,
         first_sequence=first,
     )

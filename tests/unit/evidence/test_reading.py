@@ -8,6 +8,7 @@ import json
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,7 @@ def patched(content: bytes, name: str, offset: int, layout: str, value: int) -> 
     return bytes(changed)
 
 
-FLAGS, PACKED, SIZE, WHERE = 8, 20, 24, 42
+FLAGS, METHOD, CHECKSUM, PACKED, SIZE, WHERE = 8, 10, 16, 20, 24, 42
 
 
 @pytest.mark.parametrize(
@@ -201,17 +202,88 @@ FLAGS, PACKED, SIZE, WHERE = 8, 20, 24, 42
     [
         (LINKS, FLAGS, "<H", 1, "encrypted"),
         (LINKS, SIZE, "<L", 2**31, "larger than 2,147,483,647 bytes"),
-        (LINKS, SIZE, "<L", 10_000, "not the 10,000 it claims"),
-        (LINKS, SIZE, "<L", 10, "Bad CRC-32"),
-        (LINKS, PACKED, "<L", 10, "verify"),
+        (LINKS, SIZE, "<L", 10_000, "not the 10,000 bytes it claims"),
+        (LINKS, SIZE, "<L", 10, "not the 10 bytes it claims"),
+        (LINKS, CHECKSUM, "<L", 10, "links.jsonl has another checksum"),
+        (LINKS, PACKED, "<L", 10, "something stands before its directory"),
         (LINKS, WHERE, "<L", 2**31, "verify"),
         (MANIFEST, SIZE, "<L", 2**17, "manifest.json is larger than 65,536 bytes"),
-        (MANIFEST, SIZE, "<L", 10, "Bad CRC-32"),
+        (MANIFEST, SIZE, "<L", 10, "not the 10 bytes it claims"),
+        (MANIFEST, PACKED, "<L", 10, "something stands before links.jsonl"),
     ],
 )
 def test_a_zip_that_lies(name: str, offset: int, layout: str, value: int, told: str) -> None:
     """About what is in it."""
     assert told in reason(patched(ZIP, name, offset, layout, value))
+
+
+def test_a_file_that_is_packed_without_an_end() -> None:
+    """All of its bytes come out; another program might ask for more."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = compressor.compress(FILES[LINKS]) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    made = zip_of([(MANIFEST, FILES[MANIFEST]), (LINKS, packed)], zipfile.ZIP_STORED)
+    made = patched(made, LINKS, SIZE, "<L", len(FILES[LINKS]))
+    made = patched(made, LINKS, CHECKSUM, "<L", zlib.crc32(FILES[LINKS]))
+    made = patched(made, LINKS, METHOD, "<H", zipfile.ZIP_DEFLATED)
+    header = bytearray(made)
+    struct.pack_into("<H", header, made.index(LINKS.encode()) - 22, zipfile.ZIP_DEFLATED)
+    assert "links.jsonl is cut off" in reason(bytes(header))
+
+
+def test_a_file_that_calls_itself_another() -> None:
+    """By its own header; the directory calls it links.jsonl."""
+    assert "links.jsonl is another file" in reason(ZIP.replace(b"links.json", b"LINKS.json", 1))
+
+
+def _with_another(at: int, *, packed: bool = False) -> bytes:
+    """The ZIP with a file put in *at* there, which its directory does not tell of.
+
+    *packed* counts it to the file before it.
+    """
+    forged = zip_of([(LINKS, b"{}\n")], zipfile.ZIP_STORED)
+    forged = forged[: forged.index(b"PK\x01\x02")]
+    cut = at - 16 if packed else at  # before the checksum and sizes that stand behind a file
+    made = bytearray(ZIP[:cut] + forged + ZIP[cut:])
+    for name in (MANIFEST, LINKS):
+        entry = entry_of(bytes(made), name)
+        (where,) = struct.unpack_from("<L", made, entry + WHERE)
+        if where >= at:
+            struct.pack_into("<L", made, entry + WHERE, where + len(forged))
+        elif packed:
+            (size,) = struct.unpack_from("<L", made, entry + PACKED)
+            struct.pack_into("<L", made, entry + PACKED, size + len(forged))
+            packed = False
+    (directory,) = struct.unpack_from("<L", made, len(made) - 6)
+    struct.pack_into("<L", made, len(made) - 6, directory + len(forged))
+    return bytes(made)
+
+
+SECOND, DIRECTORY = ZIP.index(b"PK\x03\x04", 4), ZIP.index(b"PK\x01\x02")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (_with_another(0), "something stands before manifest.json"),
+        (_with_another(SECOND), "something stands before links.jsonl"),
+        (_with_another(DIRECTORY), "something stands before its directory"),
+        (_with_another(SECOND, packed=True), "something stands behind manifest.json"),
+        (ZIP[:SECOND] + ZIP, "something has been added"),
+    ],
+    ids=["first", "between", "last", "packed", "prepended"],
+)
+def test_a_file_that_the_directory_does_not_tell_of(content: bytes, told: str) -> None:
+    """Programs that go from file to file would unpack it, and not what was verified."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read(LINKS) == FILES[LINKS]
+    assert told in reason(content)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_of_any_program_is_read(method: int) -> None:
+    """Whatever it says beside the files."""
+    packed = zip_of(reversed(FILES.items()), method)
+    assert verify_evidence(packed) == verify_evidence(ZIP)
 
 
 def test_a_zip_that_points_before_its_beginning(tmp_path: Path) -> None:
@@ -281,6 +353,7 @@ def write_large(path: Path, kind: str, count: int) -> None:
         exported_at="",
         start=START,
         count=count,
+        packs=count,
         head=head,
         first_sequence=1,
     )

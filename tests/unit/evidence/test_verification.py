@@ -158,6 +158,17 @@ def test_the_first_broken_link_is_named(
     assert position == broken(changed, file_format).position
 
 
+def test_a_body_that_is_taken_out(file_format: str) -> None:
+    """Its hash in its place keeps the chain whole; the manifest counts the bodies."""
+    export = make_export()
+    hidden = make_export(hidden=(2, 3)).links
+    error = broken(attrs.evolve(export, links=hidden), file_format, head=export.manifest.head)
+    assert (error.position, error.reason) == (
+        None,
+        "it holds the bodies of 3 packs, and the manifest counts 4: some were taken out, or put in",
+    )
+
+
 def test_packs_before_a_break_can_be_read(file_format: str) -> None:
     """And what is broken can't."""
     export = make_export()
@@ -176,8 +187,12 @@ def test_packs_before_a_break_can_be_read(file_format: str) -> None:
         ({"count": 4}, 4, "it goes on after the 4 links"),
         ({"count": 6}, 5, "it ends there, and the manifest counts 6 links"),
         ({"count": -1}, None, "counts below nothing"),
-        ({"count": 0}, None, "counts no links, and has a head"),
-        ({"count": 0, "head": START}, 0, "it goes on after the 0 links"),
+        ({"count": 0, "packs": 0}, None, "counts no links, and has a head"),
+        ({"count": 0, "packs": 0, "head": START}, 0, "it goes on after the 0 links"),
+        ({"packs": 3}, None, "the bodies of 4 packs, and the manifest counts 3"),
+        ({"packs": 5}, None, "the bodies of 4 packs, and the manifest counts 5"),
+        ({"packs": 6}, None, "more packs than links"),
+        ({"packs": -1}, None, "or below nothing"),
         ({"head": OTHER}, 4, "is not the manifest's head"),
         ({"head": ""}, None, "no SHA-256 in hex"),
         ({"start": "A" * 64}, None, "no SHA-256 in hex"),

@@ -226,17 +226,21 @@ def _open(
         for sequence in (export.first_sequence - 1, export.first_sequence, export.last_sequence)
     )
     start = START if before is None else before[1]
+    # an invocation's export begins with a pack of it
+    subject_id = first[0] if export.artifact_kind == "invocation" else ""
+    (packs,) = connection.execute(
+        _SQL["packs_in_export"], {**attrs.asdict(export), "subject_id": subject_id}
+    ).fetchone()
     manifest = Manifest(
         tenant_id=export.tenant,
         artifact_kind=export.artifact_kind,
         exported_at=iso_time(export.created_at),
         start=start,
         count=export.last_sequence - export.first_sequence + 1,
+        packs=packs,
         head=start if last is None else last[1],
         first_sequence=export.first_sequence,
     )
-    # an invocation's export begins with a pack of it
-    subject_id = first[0] if export.artifact_kind == "invocation" else ""
     return export, manifest, subject_id
 
 

@@ -33,6 +33,11 @@ WHERE export_id = :export_id
 SELECT subject_id, chain_hash FROM velerian_packs
 WHERE tenant = :tenant AND sequence = :sequence
 
+-- packs_in_export --
+SELECT count(*) FROM velerian_packs
+WHERE tenant = :tenant AND sequence BETWEEN :first_sequence AND :last_sequence
+  AND abp_id = :abp_id AND (:subject_id = '' OR subject_id = :subject_id)
+
 -- links --
 SELECT sequence, chain_hash, body_hash,
   CASE WHEN abp_id = :abp_id AND (:subject_id = '' OR subject_id = :subject_id) THEN body END
