@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any, Final
 
@@ -88,7 +87,7 @@ class Approvals:
         self._being_decided.add(deciding)
         try:
             if state == "approved":
-                params["said"] = await ask(self._runner, held.abp_id, json.loads(held.payload))
+                params["said"] = await ask(self._runner, held.abp_id, held.payload)
             return accepted(await self._store.write(_settle, params))
         finally:
             self._being_decided.discard(deciding)
