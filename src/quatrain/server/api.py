@@ -45,7 +45,7 @@ class PlatformAPI(ABC):
             problem = internal_error()
         else:
             if isinstance(content, Streamed):
-                await send_streamed(send, content)
+                await send_streamed(receive, send, content)
             else:
                 await send_json(send, 200, content)
             return
