@@ -44,7 +44,7 @@ _LOOK_EVERY: Final = 1_000
 """Rows between two looks at the memory, which cost time."""
 _NONE: Final = Aim(at_most=0)
 _GROWTH: Final = Aim(at_most=8)
-"""MiB, however many rows there are; a hundred thousand of them take over 100."""
+"""MiB, however many rows there are; who keeps a hundred thousand of them needs 100."""
 
 
 # -- rows -----------------------------------------------------------------------------------------

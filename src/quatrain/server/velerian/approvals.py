@@ -34,7 +34,8 @@ class Approvals:
     """Lists and decides.
 
     A decision is made once. With an approval the model is asked first; then one transaction writes
-    the decision, the invocation's end, its second evidence pack and the audit entry.
+    the decision, the invocation's end, its second evidence pack and the audit entry. When several
+    processes decide at once, each may ask the model; one answer counts, and the others are refused.
     """
 
     def __init__(self, store: SqliteStore, runner: Runner) -> None:

@@ -2,7 +2,8 @@
 
 What the model says is asked for first; then one transaction writes the invocation, its evidence,
 what waits for a person, the audit entry, and the answer under the idempotency key. A process that
-dies before has left nothing.
+dies before has left nothing. Processes that get the same request under one idempotency key at the
+same time may each ask the model; one answer is kept, and given to all.
 """
 
 from __future__ import annotations
