@@ -27,9 +27,15 @@ from quatrain.server.store import SqliteStore
 class Ledger:
     """A ledger to point clients at."""
 
-    base_url: str
+    origin: str
     api_key: str = attrs.field(repr=False)
     pid: int
+    database: Path
+
+    @property
+    def base_url(self) -> str:
+        """Of the effect ledger."""
+        return f"{self.origin}/v1"
 
     def cpu_seconds(self) -> float | None:
         """Processor time its process has used; None where the system does not tell."""
@@ -58,7 +64,7 @@ def served(directory: Path) -> Iterator[Ledger]:
         if not url:
             raise RuntimeError("the platform did not start")
         try:
-            yield Ledger(f"{url}/v1", secret.reveal(), process.pid)
+            yield Ledger(url, secret.reveal(), process.pid, database)
         finally:
             process.stdin.close()
 

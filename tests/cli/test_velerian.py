@@ -24,6 +24,12 @@ rules:
     reason: weapons are not discussed
 """
 
+#: Aliases of aliases: small to write down, and more than any memory holds.
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(60))
+MERGED = "a0: &a0 {x: x}\n" + "".join(
+    f"a{n + 1}: &a{n + 1} {{<<: [*a{n}, *a{n}]}}\n" for n in range(60)
+)
+
 
 @pytest.fixture
 def run(cli, database):
@@ -191,6 +197,8 @@ def test_networks(run, write):
         ("name: x\npolicy: &a {b: *a}\n", "Circular reference detected"),
         ("name: x\npolicy: !!python/object/apply:os.abort []\n", "could not determine a constr"),
         ("name: " + "[" * 5_000, "it is nested too deeply"),
+        (BOMB, "it comes to more than 100,000 values"),
+        (MERGED, "it comes to more than 100,000 values"),
     ],
 )
 def test_files_that_can_not_be_used(run, write, text, reason):

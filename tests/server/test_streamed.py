@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
-from quatrain.server.asgi import Message, Streamed, send_streamed
+from quatrain.server.asgi import ClientGoneError, Message, Streamed, send_streamed
 
 
 class Pieces:
@@ -26,6 +27,12 @@ class Pieces:
             self.let_go = True
 
 
+async def waiting() -> Message:
+    """What is received from a client that listens."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
 async def test_each_piece_is_sent_before_the_next_is_made() -> None:
     """After a head that says what it is, and before an end."""
     pieces, sent = Pieces(), []
@@ -33,7 +40,7 @@ async def test_each_piece_is_sent_before_the_next_is_made() -> None:
     async def send(message: Message) -> None:
         sent.append((pieces.made, message))
 
-    await send_streamed(send, Streamed(pieces(), "application/zip", "x.zip"))
+    await send_streamed(waiting, send, Streamed(pieces(), "application/zip", "x.zip"))
     (made, head), *bodies = sent
     assert (0, 200, "http.response.start") == (made, head["status"], head["type"])
     assert {
@@ -57,5 +64,23 @@ async def test_when_its_reader_is_gone_no_more_is_made(failing: str) -> None:
             raise OSError("the reader is gone")
 
     with pytest.raises(OSError, match="gone"):
-        await send_streamed(send, Streamed(pieces(), "text/plain", "x"))
+        await send_streamed(waiting, send, Streamed(pieces(), "text/plain", "x"))
     assert (1, True) == (pieces.made, pieces.let_go)
+
+
+async def test_when_its_reader_hangs_up_no_more_is_made() -> None:
+    """Servers tell it by what is received; what is sent to nobody is no error to them."""
+    pieces, hung_up = Pieces(), asyncio.Event()
+
+    async def receive() -> Message:
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            hung_up.set()
+            await asyncio.sleep(0)  # as a server does that has no room
+
+    with pytest.raises(ClientGoneError):
+        await send_streamed(receive, send, Streamed(pieces(), "text/plain", "x"))
+    assert (2, True) == (pieces.made, pieces.let_go)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 __all__ = ["read_yaml"]
+
+MAX_NODES: Final = 100_000
+"""Values in a file; one that stands behind an alias counts each time."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -18,6 +21,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        _check_size(node)
         twice = _given_twice(node)
         value = yaml.safe_load(text)
         json.dumps(value, allow_nan=False)
@@ -42,6 +46,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
     raise click.ClickException(f"{path} can't be used: {reason}")
 
 
+def _check_size(root: Any) -> None:
+    """Raises ValueError, before anything is made of it: aliases of aliases fill any memory."""
+    if _nodes(root, {}) > MAX_NODES:
+        raise ValueError(f"it comes to more than {MAX_NODES:,} values")
+
+
+def _nodes(node: Any, known: dict[int, int]) -> int:
+    """How many values *node* comes to when each alias is followed."""
+    if node is None or id(node) in known:
+        return known.get(id(node), 0)
+    known[id(node)] = 0  # for one that holds itself, which is refused later
+    below: list[Any] = []
+    if node.id == "sequence":
+        below = node.value
+    elif node.id == "mapping":
+        below = [child for pair in node.value for child in pair]
+    known[id(node)] = 1 + sum(_nodes(child, known) for child in below)
+    return known[id(node)]
+
+
 def _given_twice(root: Any) -> str | None:
     """A name that one mapping has two times; None when none has."""
     waiting, seen = [root], set()
@@ -53,9 +77,10 @@ def _given_twice(root: Any) -> str | None:
         if node.id == "sequence":
             waiting += node.value
         elif node.id == "mapping":
-            names = [name.value for name, _ in node.value if name.id == "scalar"]
-            for name in names:
-                if names.count(name) > 1:
+            names: set[str] = set()
+            for name in (name.value for name, _ in node.value if name.id == "scalar"):
+                if name in names:
                     return str(name)
+                names.add(name)
             waiting += [child for pair in node.value for child in pair]
     return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
 
 from .asgi import (
     REQUEST_ID,
+    ClientGoneError,
     Receive,
     Scope,
     Send,
@@ -15,8 +17,10 @@ from .asgi import (
     send_json,
     send_streamed,
 )
-from .problems import ProblemError, RefusedError
+from .problems import ProblemError, RefusedError, internal_error
 from .store import StoreUnavailableError
+
+_log: Final = logging.getLogger("quatrain.server")
 
 
 class PlatformAPI(ABC):
@@ -33,9 +37,15 @@ class PlatformAPI(ABC):
         except StoreUnavailableError as exc:
             text = f"the platform's database can't be used now: {exc}"
             problem = ProblemError(503, "unavailable", text, headers={"retry-after": "1"})
+        except ClientGoneError:
+            raise
+        except Exception:  # noqa: BLE001 - it is logged, and answered
+            # told in the platform's own words; the middleware, the last resort, has one for all
+            _log.exception("%s failed", scope[REQUEST_ID])
+            problem = internal_error()
         else:
             if isinstance(content, Streamed):
-                await send_streamed(send, content)
+                await send_streamed(receive, send, content)
             else:
                 await send_json(send, 200, content)
             return

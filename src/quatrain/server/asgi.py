@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -53,8 +55,28 @@ class Streamed:
     """ASCII, without quotes."""
 
 
-async def send_streamed(send: Send, answer: Streamed) -> None:
-    """One such answer. If making it fails half way, so does this: the connection must break."""
+async def send_streamed(receive: Receive, send: Send, answer: Streamed) -> None:
+    """One such answer. If making it fails half way, so does this: the connection must break.
+
+    Raises ClientGoneError when the client hangs up: what is then sent goes nowhere, without an
+    error, and need not be made.
+    """
+    gone = asyncio.ensure_future(_gone(receive))
+    try:
+        await _send_pieces(gone, send, answer)
+    finally:
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the client has hung up."""
+    with contextlib.suppress(ClientGoneError):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _send_pieces(gone: asyncio.Future[None], send: Send, answer: Streamed) -> None:
     async with aclosing(answer.pieces) as pieces:
         await send(
             {
@@ -71,6 +93,8 @@ async def send_streamed(send: Send, answer: Streamed) -> None:
             }
         )
         async for piece in pieces:
+            if gone.done():
+                raise ClientGoneError
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

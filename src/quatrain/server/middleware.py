@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final
 
 from .asgi import REQUEST_ID, App, ClientGoneError, Message, Receive, Scope, Send, header, send_json
-from .problems import ProblemError, too_large
+from .problems import ProblemError, internal_error, too_large
 from .randomness import token
 
 _log: Final = logging.getLogger("quatrain.server")
@@ -54,8 +54,9 @@ class Outermost:
             _log.exception("%s failed", request_id)
             if started:
                 raise  # half an answer: the connection must break, so that nobody believes it
-            text = "the platform failed; its log says why under this request id"
-            await send_json(tag, 500, _envelope("internal_error", text, request_id))
+            failed = internal_error()
+            content = _envelope(failed.code, failed.message, request_id)
+            await send_json(tag, failed.status, content)
 
 
 def _envelope(code: str, message: str, request_id: str) -> dict[str, str]:

@@ -76,6 +76,12 @@ def too_large(limit: int) -> ProblemError:
     )
 
 
+def internal_error() -> ProblemError:
+    """500: what nobody expected, told to the platform's log only."""
+    text = "the platform failed; its log says why under this request id"
+    return ProblemError(500, "internal_error", text)
+
+
 def method_not_allowed(allowed: str) -> ProblemError:
     """405: the path is right and the method is not."""
     return ProblemError(

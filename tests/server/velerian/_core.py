@@ -53,9 +53,13 @@ class Model:
     def __init__(self) -> None:
         self.asked: list[Request] = []
         self.failure: Exception | None = None
+        self.spoils = False
+        """Writes into what it was asked."""
 
     def __call__(self, request: Request) -> str:
         self.asked.append(request)
+        if self.spoils:
+            request.payload.update(amount=0, of={"no", "JSON"})
         if self.failure is not None:
             raise self.failure
         return f"said: {request.prompt}"

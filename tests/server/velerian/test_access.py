@@ -8,6 +8,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from quatrain.server.velerian.abps import Abps
+
 from .._support import START, ServerClock
 from ._core import Caller, refusal
 
@@ -137,6 +139,7 @@ async def test_a_minted_key_is_its_minters(caller: Caller) -> None:
         ({"name": "n", "scopes": "read"}, ["body", "scopes"]),
         ({"name": "n", "scopes": [1]}, ["body", "scopes", 0]),
         ({"name": "n", "scopes": ["all"]}, ["body"]),
+        ({"name": "n", "scopes": ["x" * 10_000]}, ["body"]),
         ({"name": "", "scopes": ["read"]}, ["body"]),
         ({"name": "n", "scopes": ["read"], "rate_per_minute": 0}, ["body", "rate_per_minute"]),
         ({"name": "n", "scopes": ["read"], "expires_at": "soon"}, ["body", "expires_at"]),
@@ -148,6 +151,7 @@ async def test_a_key_that_cannot_be_meant(caller: Caller, body: Any, loc: list[A
     status, detail = await refusal(caller, "POST", "api-keys", json=body)
     assert (422, loc) == (status, detail[0]["loc"])
     assert {"loc", "msg", "type"} == detail[0].keys()
+    assert len(detail[0]["msg"]) < 300
     assert 1 == (await caller.get("api-keys"))["total"]
 
 
@@ -180,6 +184,17 @@ async def test_what_is_no_request(
     """Is told in Velerian's words, too."""
     found, detail = await refusal(caller, method, path, content=content)
     assert (status, str) == (found, type(detail))
+
+
+async def test_what_nobody_expected(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told in Velerian's words too; what it was is for the log."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("with a secret")
+
+    monkeypatch.setattr(Abps, "page", fail)
+    status, detail = await refusal(caller, "GET", "abps")
+    assert (500, "the platform failed; its log says why under this request id") == (status, detail)
 
 
 @pytest.mark.parametrize(

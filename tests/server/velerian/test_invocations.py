@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from quatrain.evidence.chain import START as NO_LINK
 from quatrain.evidence.chain import hash_of, link_after
 from quatrain.models.velerian import InvokeResult
+from quatrain.server.velerian.policy import Verdict, judged
 
 from .._support import ServerClock
 from ._core import POLICY, Caller, Model, actions, change, refusal, rows
@@ -74,6 +76,37 @@ async def test_a_payload_is_judged(
     asked = [request.payload for request in model.asked]
     assert ([payload] if outcome in {"allow", "withhold"} else []) == asked
     assert (1, 1, int(held), 1) == count(caller)
+
+
+async def test_the_evidence_has_the_payload_that_was_judged(caller: Caller, model: Model) -> None:
+    """Whatever the model did with the one that it got."""
+    await caller.make_abp()
+    model.spoils = True
+    answer = await caller.invoke({"amount": 50, "of": [1]})
+    store = caller.app.state.store
+    ((kept,),) = rows(store, "SELECT payload FROM velerian_invocations")
+    ((body,),) = rows(store, "SELECT body FROM velerian_packs")
+    assert ('{"amount":50,"of":[1]}', None) == (kept, answer["model_error"])
+    assert {"amount": 50, "of": [1]} == json.loads(body)["payload"]
+
+
+async def test_a_slow_judgement_holds_up_nobody(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy and a payload may be made to be slow together."""
+    await caller.make_abp()
+    answered, in_time = threading.Event(), []
+
+    def slow(*given: Any) -> Verdict:
+        in_time.append(answered.wait(10))
+        return judged(*given)
+
+    monkeypatch.setattr("quatrain.server.velerian.invocations.judged", slow)
+    invoking = asyncio.create_task(caller.invoke({}))
+    await caller.get("abps")
+    answered.set()
+    assert "allow" == (await invoking)["outcome"]
+    assert [True] == in_time
 
 
 async def test_what_is_withheld_is_kept(caller: Caller) -> None:

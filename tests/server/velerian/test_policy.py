@@ -196,6 +196,7 @@ RULE = {"name": "r", "when": {"field": "a", "op": "exists"}, "then": "deny"}
         ({"rules": [{**RULE, "then": "explode"}]}, r"rules\[0\].then: must be one of"),
         ({"rules": [{**RULE, "name": " "}]}, r"rules\[0\].name: must be text"),
         ({"rules": [{**RULE, "reason": "\ud800"}]}, r"rules\[0\].reason: holds half"),
+        ({"rules": [{**RULE, "reason": "a\0"}]}, r"rules\[0\].reason: must not hold a NUL"),
         ({"rules": [{**RULE, "extra": 1}]}, r"rules\[0\]: there is no 'extra' here"),
         ({"rules": [{"name": "r", "then": "deny"}]}, r"rules\[0\]: when is missing"),
     ],
@@ -237,6 +238,24 @@ def test_a_test_is_checked(when: Any, words: str) -> None:
     """However deep it stands."""
     with pytest.raises(InputError, match=rf"rules\[0\]\.when[^:]*{words}"):
         Policy.parse({"rules": [{**RULE, "when": when}]})
+
+
+@pytest.mark.parametrize(
+    ("test", "most", "words"),
+    [
+        (RULE["when"], 998, "has more than 1,000 tests"),
+        ({"field": "a", "op": "matches", "value": "a"}, 100, "looks for more than 100 patterns"),
+    ],
+)
+def test_a_policy_has_so_many_tests(test: Any, most: int, words: str) -> None:
+    """Of all rules together: each payload may have to pass all of them."""
+
+    def rules(tests: int) -> Any:
+        return {"rules": [{**RULE, "when": {"any": [test] * tests}}, RULE]}
+
+    assert 2 == len(Policy.parse(rules(most)).rules)
+    with pytest.raises(InputError, match=rf"rules\[.\]\.when.*: the policy {words}"):
+        Policy.parse(rules(most + 1))
 
 
 @given(document=values | st.dictionaries(st.sampled_from(["default", "rules"]), values))

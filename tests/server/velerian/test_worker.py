@@ -16,6 +16,7 @@ from quatrain.evidence.chain import hash_of
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore
 from quatrain.server.velerian import claims
+from quatrain.server.velerian.policy import Verdict, judged
 from quatrain.server.velerian.runner import MAX_OUTPUT, Request, echo
 from quatrain.server.velerian.runs import Runs
 from quatrain.server.velerian.worker import Pace
@@ -147,6 +148,28 @@ async def test_what_the_policy_does_not_allow_is_blocked(
         (pack["outcome"], pack["reasons"], pack["status"], pack["output_hash"])
         for pack in place.packs()
     ]
+
+
+async def test_a_slow_judgement_holds_up_nobody(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither requests nor the claims of other runs."""
+    free, in_time = threading.Event(), []
+
+    def slow(*given: Any) -> Verdict:
+        asyncio.run_coroutine_threadsafe(freed(), loop)
+        in_time.append(free.wait(10))
+        return judged(*given)
+
+    async def freed() -> None:
+        free.set()
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("quatrain.server.velerian.worker.judged", slow)
+    await place.ask()
+    async with place.worker(echo).running():
+        await place.over()
+    assert (["succeeded"], [True]) == (await place.statuses(), in_time)
 
 
 async def test_what_is_withheld_runs_and_is_not_shown(place: Place) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any, Final
 
@@ -35,7 +34,8 @@ class Approvals:
     """Lists and decides.
 
     A decision is made once. With an approval the model is asked first; then one transaction writes
-    the decision, the invocation's end, its second evidence pack and the audit entry.
+    the decision, the invocation's end, its second evidence pack and the audit entry. When several
+    processes decide at once, each may ask the model; one answer counts, and the others are refused.
     """
 
     def __init__(self, store: SqliteStore, runner: Runner) -> None:
@@ -88,7 +88,7 @@ class Approvals:
         self._being_decided.add(deciding)
         try:
             if state == "approved":
-                params["said"] = await ask(self._runner, held.abp_id, json.loads(held.payload))
+                params["said"] = await ask(self._runner, held.abp_id, held.payload)
             return accepted(await self._store.write(_settle, params))
         finally:
             self._being_decided.discard(deciding)

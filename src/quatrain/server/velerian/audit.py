@@ -203,7 +203,7 @@ def first_broken(connection: sqlite3.Connection, _now: int, tenant: str) -> int 
 
     That the newest entries have been cut off can't be seen here, only by who kept a hash of them.
     """
-    values = {"tenant": tenant, "first": 0, "last": 2**62, "limit": -1, "skip": 0}
+    values = {"tenant": tenant, "first": 0, "last": 2**62, "limit": 2**62, "skip": 0}
     previous = START
     rows = connection.execute(_SQL["page"].format(filters=""), values)
     for expected, row in enumerate(rows, start=1):

@@ -2,11 +2,13 @@
 
 What the model says is asked for first; then one transaction writes the invocation, its evidence,
 what waits for a person, the audit entry, and the answer under the idempotency key. A process that
-dies before has left nothing.
+dies before has left nothing. Processes that get the same request under one idempotency key at the
+same time may each ask the model; one answer is kept, and given to all.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from typing import Any, Final
@@ -21,7 +23,7 @@ from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore, queries
 
 from . import abps, audit, evidence
-from .policy import Policy, Verdict
+from .policy import Verdict, judged
 from .records import (
     Abp,
     AbpNotDeployedError,
@@ -46,11 +48,13 @@ class Said:
     error: str | None = None
 
 
-async def ask(runner: Runner, abp_id: str, payload: dict[str, Any]) -> Said:
-    """Have the model answer a payload: its ``prompt``, or all of it."""
+async def ask(runner: Runner, abp_id: str, text: str) -> Said:
+    """Have the model answer a payload, given as canonical JSON: its ``prompt``, or all of it."""
+    # one of its own: what a runner does to it must not come into the evidence
+    payload: dict[str, Any] = json.loads(text)
     prompt = payload.get("prompt")
     if not isinstance(prompt, str):
-        prompt = canonical(payload)
+        prompt = text
     request = Request(kind="abp", name=abp_id, prompt=prompt, payload=payload)
     try:
         return Said(output=await run(runner, request))
@@ -84,11 +88,11 @@ class Invocations:
             raise found
         if isinstance(found, str):
             return Invocation(**json.loads(found))
-        verdict = Policy.parse(json.loads(found.policy)).judge(payload)
-        said = Said()
+        verdict = await asyncio.to_thread(judged, json.loads(found.policy), payload)
+        text, said = canonical(payload), Said()
         if verdict.outcome in RUNS:
-            said = await ask(self._runner, abp_id, payload)
-        params |= {"by": by, "payload": payload, "verdict": verdict, "said": said}
+            said = await ask(self._runner, abp_id, text)
+        params |= {"by": by, "payload": text, "verdict": verdict, "said": said}
         answer = accepted(await self._store.write(_invoke, params))
         return Invocation(**json.loads(answer))
 
@@ -151,7 +155,7 @@ def _add(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> In
         invocation_id=f"inv_{token()}",
         abp_id=params["abp_id"],
         user_id=params["by"],
-        payload=canonical(params["payload"]),
+        payload=params["payload"],
         outcome=verdict.outcome,
         judged=verdict.outcome,
         reasons=list(verdict.reasons),

@@ -182,7 +182,7 @@ def _scopes(scopes: Iterable[str]) -> frozenset[str]:
     chosen = frozenset(scopes)
     if unknown := chosen - SCOPES:
         known = ", ".join(sorted(SCOPES))
-        raise InputError(f"there is no scope {min(unknown)!r}; there are {known}")
+        raise InputError(f"there is no scope {min(unknown)[:50]!r}; there are {known}")
     if not chosen:
         raise InputError("a key without a scope opens nothing")
     return chosen

@@ -39,6 +39,10 @@ STRICTEST_FIRST: Final[tuple[Outcome, ...]] = ("deny", "require_human", "withhol
 CONDITION: Final = "condition"
 
 MAX_RULES: Final = 500
+MAX_TESTS: Final = 1_000
+"""Of all rules: every payload may have to pass all of them."""
+MAX_PATTERNS: Final = 100
+"""Tests that are ``matches``: the slowest take a third of a second of a long text."""
 MAX_DEPTH: Final = 30
 """Tests, or a value's lists and objects, inside one another."""
 _MAX_TEXT: Final = 2_000
@@ -88,7 +92,8 @@ class Policy:
         rules = fields.get("rules", [])
         if not isinstance(rules, list) or len(rules) > MAX_RULES:
             raise InputError(f"rules: must be a list of at most {MAX_RULES} rules")
-        parsed = tuple(_rule(rule, f"rules[{index}]") for index, rule in enumerate(rules))
+        size = _Size()
+        parsed = tuple(_rule(rule, f"rules[{index}]", size) for index, rule in enumerate(rules))
         return cls(cast("Outcome", default), parsed)
 
     def judge(self, payload: Mapping[str, Any]) -> Verdict:
@@ -106,45 +111,80 @@ class Policy:
         return Verdict(outcome, reasons, conditions, len(self.rules))
 
 
+def judged(document: Mapping[str, Any], payload: Mapping[str, Any]) -> Verdict:
+    """What the policy of a document says of a payload; raises InputError.
+
+    It may take seconds, whoever wrote the two: not for an event loop.
+    """
+    return Policy.parse(document).judge(payload)
+
+
 # -- reading a document ---------------------------------------------------------------------------
 
 
-def _rule(given: Any, at: str) -> Rule:
+@attrs.define
+class _Size:
+    """How much of a document has been read."""
+
+    tests: int = 0
+    patterns: int = 0
+
+    def add(self, at: str, *, tests: int = 0, patterns: int = 0) -> None:
+        """So many more; raises InputError when they are too many."""
+        self.tests += tests
+        self.patterns += patterns
+        if self.tests > MAX_TESTS:
+            raise InputError(f"{at}: the policy has more than {MAX_TESTS:,} tests")
+        if self.patterns > MAX_PATTERNS:
+            raise InputError(f"{at}: the policy looks for more than {MAX_PATTERNS} patterns")
+
+
+def _rule(given: Any, at: str, size: _Size) -> Rule:
     fields = _mapping(given, at, required=("name", "when", "then"), optional=("reason",))
     name = _text(fields["name"], f"{at}.name")
     then = _choice(fields["then"], f"{at}.then", (*STRICTEST_FIRST, CONDITION))
     reason = _text(fields.get("reason", name), f"{at}.reason")
-    return Rule(name, _test(fields["when"], f"{at}.when", 1), then, reason)
+    return Rule(name, _test(fields["when"], f"{at}.when", 1, size), then, reason)
 
 
-def _test(given: Any, at: str, depth: int) -> Test:
+def _test(given: Any, at: str, depth: int, size: _Size) -> Test:
+    size.add(at, tests=1)
     if depth > MAX_DEPTH:
         raise InputError(f"{at}: tests are nested deeper than {MAX_DEPTH} levels")
     if not isinstance(given, Mapping):
         raise InputError(f"{at}: must be a test, as {{field, op, value}}, all, any or not")
     for name, joined in (("all", all), ("any", any)):
         if name in given:
-            return _joined(given, name, joined, at, depth)
+            return _joined(given, name, joined, at, depth, size)
     if "not" in given:
-        inner = _test(_mapping(given, at, required=("not",))["not"], f"{at}.not", depth + 1)
+        inverted = _mapping(given, at, required=("not",))["not"]
+        inner = _test(inverted, f"{at}.not", depth + 1, size)
         return lambda payload: not inner(payload)
-    return _field_test(given, at)
+    return _field_test(given, at, size)
 
 
 def _joined(
-    given: Mapping[Any, Any], name: str, joined: Callable[[Any], bool], at: str, depth: int
+    given: Mapping[Any, Any],
+    name: str,
+    joined: Callable[[Any], bool],
+    at: str,
+    depth: int,
+    size: _Size,
 ) -> Test:
     tests = _mapping(given, at, required=(name,))[name]
     if not isinstance(tests, list) or not tests:
         raise InputError(f"{at}.{name}: must be a list of at least one test")
-    parsed = [_test(test, f"{at}.{name}[{index}]", depth + 1) for index, test in enumerate(tests)]
+    parsed = [
+        _test(test, f"{at}.{name}[{index}]", depth + 1, size) for index, test in enumerate(tests)
+    ]
     return lambda payload: joined(test(payload) for test in parsed)
 
 
-def _field_test(given: Mapping[Any, Any], at: str) -> Test:
+def _field_test(given: Mapping[Any, Any], at: str, size: _Size) -> Test:
     fields = _mapping(given, at, required=("field", "op"), optional=("value",))
     path = _text(fields["field"], f"{at}.field").split(".")
     op = _choice(fields["op"], f"{at}.op", OPERATORS)
+    size.add(at, patterns=int(op == "matches"))
     if "value" not in fields and op != "exists":
         raise InputError(f"{at}.value: is missing")
     value = fields.get("value", True)
@@ -174,6 +214,8 @@ def _mapping(
 def _text(given: Any, at: str) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > _MAX_TEXT:
         raise InputError(f"{at}: must be text of 1 to {_MAX_TEXT:,} characters")
+    if "\0" in given:  # of the databases that reasons are kept in, not all take it
+        raise InputError(f"{at}: must not hold a NUL character")
     _check_json(given, at, 1)
     return given
 

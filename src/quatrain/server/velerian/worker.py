@@ -21,7 +21,7 @@ from quatrain.server.store import SqliteStore, StoreUnavailableError
 
 from . import claims, runner
 from .claims import Claim, Ending
-from .policy import Policy, Verdict
+from .policy import Verdict, judged
 from .runner import ModelFailedError, Request, Runner
 from .runs import Run, RunStatus
 
@@ -166,7 +166,7 @@ class _Shift:
         # the prompt last: metadata of that name must not be judged in its place
         asked = {**(run.metadata or {}), "prompt": run.prompt_text}
         try:
-            verdict = Policy.parse(claim.policy).judge(asked)
+            verdict = await asyncio.to_thread(judged, claim.policy, asked)
         except InputError as exc:
             text = f"the network's policy can't be read: {exc}"
             return Ending(status=RunStatus.FAILED, error=text)
