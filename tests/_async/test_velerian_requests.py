@@ -89,15 +89,19 @@ async def test_a_post_is_one_write(
     velerian: AsyncVelerianClient, governance: FakeGovernance
 ) -> None:
     """With one idempotency key over all attempts, made up unless it is given."""
-    governance.faults.extend([503, "lost"])
+    governance.faults.extend([503, 502])
     response = await velerian.post("api-keys", json={"name": "ci"})
     assert response.status_code == 200
     assert len(set(governance.keys)) == 1
     assert {r.content for r in governance.requests} == {b'{"name":"ci"}'}
     assert governance.requests[0].headers["content-type"] == "application/json"
-    await velerian.post("api-keys", idempotency_key="mine")
-    await velerian.post("api-keys", headers={"Idempotency-Key": "mine too"})
-    assert governance.keys[-2:] == ["mine", "mine too"]
+    for given in ({"idempotency_key": "mine"}, {"headers": {"Idempotency-Key": "mine too"}}):
+        governance.faults.append("lost")
+        await velerian.post("api-keys", **given)
+    assert governance.keys[-4:] == ["mine", "mine", "mine too", "mine too"]
+    governance.faults.append("lost")
+    with pytest.raises(errors.VelerianTransportError):
+        await velerian.post("api-keys")
 
 
 async def test_a_write_elsewhere_is_not_repeated(

@@ -380,7 +380,7 @@ def test_a_retried_write_is_the_same_write(
     velerian: VelerianClient, governance: FakeGovernance
 ) -> None:
     """One idempotency key and one body, made before the first attempt; another for the next."""
-    governance.faults.extend([503, "lost", None])
+    governance.faults.extend([503, 502, None])
     velerian.invoke_abp("abp_1", {"amount": 40})
     assert len(governance.keys) == 3
     assert len(set(governance.keys)) == len(governance.done) == 1
@@ -390,13 +390,29 @@ def test_a_retried_write_is_the_same_write(
     assert governance.keys[-1] != governance.keys[0]
 
 
+def test_after_no_answer_a_write_is_repeated_under_a_callers_key_only(
+    velerian: VelerianClient, governance: FakeGovernance
+) -> None:
+    """The contract knows no such keys: who gives one knows that the platform does."""
+    governance.faults.append("lost")
+    with pytest.raises(errors.VelerianTransportError) as caught:
+        velerian.invoke_abp("abp_1", {"amount": 40})
+    assert (caught.value.sent, len(governance.requests)) == (True, 1)
+    governance.faults.append(httpx.ConnectError("nobody there"))  # never sent
+    velerian.invoke_network("desk", "Hello", wait=False)
+    governance.faults.append("lost")
+    velerian.invoke_abp("abp_1", {"amount": 41}, idempotency_key="mine")
+    assert governance.keys[-2:] == ["mine", "mine"]
+
+
 def test_a_write_under_way_is_asked_after(
     velerian: VelerianClient, governance: FakeGovernance, instant: InstantClock
 ) -> None:
     """A repetition that came too early is no conflict: it waits as long as it is told."""
     body = {"detail": "a request with this Idempotency-Key is under way"}
     governance.faults.extend(["lost", httpx.Response(409, json=body, headers={"retry-after": "2"})])
-    assert velerian.invoke_abp("abp_1", {}).invocation_id == "inv_1"
+    invoked = velerian.invoke_abp("abp_1", {}, idempotency_key="mine")
+    assert invoked.invocation_id == "inv_1"
     assert instant.slept[1:] == [2.0]
     governance.faults.append(409)
     with pytest.raises(errors.VelerianConflictError):

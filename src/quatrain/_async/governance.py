@@ -97,8 +97,10 @@ class AsyncGovernanceAPI:
             path=path,
             query=query or {},
             body=body,
-            # with its idempotency key the platform knows a repetition for what it is
+            # 429 and 5xx are tried again by contract; after no answer a run would be made twice by
+            # a platform that knows no idempotency keys, unless the caller relies on them
             repeatable=True,
+            repeatable_unanswered=idempotency_key is not None or effect_key is not None,
             timeout=timeout,
             max_retries=max_retries,
         )
@@ -161,6 +163,7 @@ class AsyncGovernanceAPI:
         address = self._address(path, ask.params)
         ours = address.is_at(self.transport.origin)
         headers, key = _headers(ask, ours=ours)
+        given = key is not None
         if key is None and ours and method not in _ONCE:
             key = key_of(None, FAMILY)
         if key is not None:
@@ -177,6 +180,7 @@ class AsyncGovernanceAPI:
             content=content,
             # only the platform knows its idempotency keys, and another place those it was given
             repeatable=method in _ONCE or key is not None,
+            repeatable_unanswered=method in _ONCE or given,
             timeout=ask.timeout,
             max_retries=ask.max_retries,
         )

@@ -118,9 +118,10 @@ class AsyncVelerianClient(AsyncRequests):
     ) -> InvokeResult:
         """Put *payload* before an ABP's policy, and have it run if that allows. Scope: runs:write.
 
-        A verdict that is not ``allow`` is an answer, no error. Retried with one
-        ``idempotency_key``, which *options* may give; with an ``effect_key`` it is an effect that
-        happens once. Raises VelerianConflictError unless the ABP is deployed.
+        A verdict that is not ``allow`` is an answer, no error. Retried under one idempotency key
+        after 429 and 5xx; after no answer only with an ``idempotency_key`` of yours, as the
+        contract promises nothing about others. With an ``effect_key`` it is an effect that happens
+        once. Raises VelerianConflictError unless the ABP is deployed.
         """
         wire.check_mapping("payload", payload)
         path = ("api", "v2", "abps", wire.filled("abp_id", abp_id), "invoke")

@@ -68,6 +68,9 @@ class Call:
     """Renewals and commits have connections of their own: a full main pool starves neither."""
     repeatable: bool = False
     """The server knows a repetition for what it is, so it may be sent again after no answer."""
+    repeatable_unanswered: bool = True
+    """That holds after no answer as well. False for a platform whose contract knows no idempotency
+    keys: then what may have been carried out is not sent again."""
     timeout: float | None = None
     """Seconds for each step of an attempt; None for the client's."""
     max_retries: int | None = None
@@ -164,11 +167,14 @@ class Transport:
                 raise inflow.failure
             if isinstance(answer, Answer) and answer.ok:
                 return answer, attempts, sent
+            outcome = self._outcome(answer)
             delay = _retry.delay_before_retry(
                 policy,
                 number,
-                self._outcome(answer),
-                repeatable=call.repeatable and not (inflow is not None and inflow.begun),
+                outcome,
+                repeatable=call.repeatable
+                and not (inflow is not None and inflow.begun)
+                and (outcome != "no_answer" or call.repeatable_unanswered),
                 retry_after=_retry_after(answer),
                 luck=random.random(),  # noqa: S311 - it spreads load
             )
