@@ -14,7 +14,7 @@ import anyio.lowlevel
 import pytest
 
 from quatrain._async.pages import AsyncPages, pages
-from quatrain._runtime import _async
+from quatrain._runtime import _async, _loops
 from quatrain._runtime._async import Ahead
 from quatrain.verity import AsyncVerityClient, VerityServerError
 
@@ -508,5 +508,5 @@ def test_what_is_called_soon_on_a_loop_that_has_ended_is_not() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     called: list[Callable[..., Any]] = []
-    _async._call_soon(loop, called.append, print)
+    _loops.call_soon(loop, called.append, print)
     assert called == []

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import inspect
 import logging
 import math
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -31,6 +29,7 @@ from ._core import (
     steady_now,
     wants_argument,
 )
+from ._loops import call_soon, close_on, is_closed, keep, spawn
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -389,7 +388,7 @@ class Ahead(Generic[T]):
         as to wait: who computes holds up a request that was not sent yet.
         """
         job = _Job[T](fn, args)
-        task = _spawn(job.loop, job.run)
+        task = spawn(job.loop, job.run)
         if task is not None:  # asyncio may cancel it before it begins
             task.add_done_callback(lambda _: job.ended.set())
         self._job = job
@@ -411,7 +410,7 @@ class Ahead(Generic[T]):
             raise CalledOff
         self._job = None
         if not job.outcome:  # its loop has ended, or it is another: the call is made here
-            _call_soon(job.loop, job.scope.cancel)
+            call_soon(job.loop, job.scope.cancel)
             return await job.fn(*job.args)
         return job.outcome.get()
 
@@ -432,7 +431,7 @@ class Ahead(Generic[T]):
         if job is not None:
             job.outcome.forget()
             if not job.ended.is_set():
-                _call_soon(job.loop, job.scope.cancel)
+                call_soon(job.loop, job.scope.cancel)
 
     async def aclose(self) -> None:
         """Cancel it, and return when it has ended, or after some seconds, whoever is cancelled."""
@@ -499,7 +498,7 @@ class LoopLocal(Generic[T]):
             guard = self._until_loop_ends(loop, value)
             await anext(guard)  # to its yield, at once: nothing else runs meanwhile
             with self._lock:
-                for other in [known for known in self._values if _is_closed(known)]:
+                for other in [known for known in self._values if is_closed(known)]:
                     del self._values[other]  # its end was not told: nobody can close its value
                 self._values[loop] = value, guard
             return value
@@ -522,58 +521,13 @@ class LoopLocal(Generic[T]):
             if loop is own:
                 await guard.aclose()
             else:
-                _close_on(loop, guard)
+                close_on(loop, guard)
 
     def abandon(self) -> None:
         """Nobody will close it any more: each loop closes its own value when it ends."""
         with self._lock:
             for loop, (_, guard) in self._values.items():
-                _abandoned.setdefault(loop, []).append(guard)
-
-
-_abandoned: WeakKeyDictionary[Any, list[AsyncGenerator[None]]] = WeakKeyDictionary()
-_tasks: set[Any] = set()  # asyncio itself holds its tasks only weakly
-
-
-def _is_closed(loop: Any) -> bool:
-    return hasattr(loop, "is_closed") and bool(loop.is_closed())  # a trio token can't tell
-
-
-def _close_on(loop: Any, guard: AsyncGenerator[None]) -> None:
-    _call_soon(loop, _spawn, loop, _close_quietly, guard)
-
-
-def _call_soon(loop: Any, fn: Callable[..., object], *args: Any) -> None:
-    """Have *loop* call *fn*: from any thread, and from where garbage is collected."""
-    with contextlib.suppress(RuntimeError):  # it has ended, and with it all that was on it
-        if hasattr(loop, "run_sync_soon"):
-            loop.run_sync_soon(fn, *args)
-        else:
-            # in a context of its own: this one may say that it is trio's
-            loop.call_soon_threadsafe(fn, *args, context=contextvars.Context())
-
-
-def _spawn(loop: Any, fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> Any:
-    """Run *fn*, which must not raise, in a task of nobody's on *loop*, which is this one.
-
-    The answer is asyncio's task.
-    """
-    if hasattr(loop, "run_sync_soon"):
-        import trio  # noqa: PLC0415 - only there when it is the one that runs
-
-        trio.lowlevel.spawn_system_task(fn, *args, context=contextvars.copy_context())
-        return None
-    task = loop.create_task(fn(*args))
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
-    return task
-
-
-async def _close_quietly(guard: AsyncGenerator[None]) -> None:
-    try:
-        await guard.aclose()
-    except Exception:  # noqa: BLE001 - nobody waits for it, and trio itself would break down
-        _log.debug("connections of another loop were not closed well", exc_info=True)
+                keep(loop, guard)
 
 
 class _Outcome(Outcome[T]):
