@@ -14,6 +14,7 @@ from quatrain.server.store import SqliteStore
 
 from .._support import ServerClock
 from ._core import Caller, Model
+from ._exports import Site, made_site
 from ._runs import Place, make_place
 
 
@@ -49,3 +50,17 @@ async def wire(platform: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 def caller(platform: Starlette, wire: httpx.AsyncClient) -> Caller:
     """Of the tenant "acme", with a key that may do everything."""
     return Caller.new(platform, wire, scopes=["admin"])
+
+
+@pytest.fixture
+async def site(database: Path, clock: ServerClock) -> AsyncIterator[Site]:
+    settings = Settings(database=database, seed=None, background=False)
+    async for site in made_site(settings, clock):
+        yield site
+
+
+@pytest.fixture
+async def streaming(database: Path, clock: ServerClock) -> AsyncIterator[Site]:
+    settings = Settings(database=database, seed=None, background=False, velerian_delivery="stream")
+    async for site in made_site(settings, clock):
+        yield site

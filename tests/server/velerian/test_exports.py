@@ -1,153 +1,21 @@
-"""Exports of evidence: what is in them, who gets them, and for how long."""
+"""Exports of evidence: what is in them, and how they come."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import attrs
-import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from starlette.applications import Starlette
 
-from quatrain._secret import Secret
 from quatrain.errors.velerian import EvidenceError
 from quatrain.evidence import EvidenceReport, read_packs, verify_evidence
 from quatrain.evidence.writing import WRITERS, Writer
-from quatrain.server import Settings, create_app
 from quatrain.server.store import StoreUnavailableError
 from quatrain.server.velerian import exports, packs
-from quatrain.server.velerian.call import Services
 
-from .._support import START, ServerClock
-
-MINUTE = 60_000
-VALID = 15 * MINUTE
-POLICY = {
-    "rules": [
-        {
-            "name": "large",
-            "when": {"field": "amount", "op": "gt", "value": 100},
-            "then": "require_human",
-            "reason": "a person decides",
-        }
-    ]
-}
-THEN = "2027-01-15T08:00:00Z"
-"""The clock's start."""
-
-
-@attrs.frozen
-class Site:
-    """An app with the deployed ABPs "loans" and "grants" of the tenant "acme", and its keys."""
-
-    app: Starlette
-    http: httpx.AsyncClient
-    secret: Secret
-
-    @property
-    def services(self) -> Services:
-        services: Services = self.app.state.velerian
-        return services
-
-    def key(self, tenant: str, *scopes: str) -> Secret:
-        _, secret = self.services.keys.create(tenant, name="k", scopes=scopes, user_id="ann")
-        return secret
-
-    async def get(self, path: str, key: Secret | None = None, **query: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {(key or self.secret).reveal()}"}
-        return await self.http.get(path, params=query, headers=headers)
-
-    async def open(self, url: str) -> httpx.Response:
-        """Without a key."""
-        return await self.http.get(url)
-
-    async def invoke(self, abp_id: str = "loans", **payload: Any) -> Any:
-        """An invocation, as the service has it."""
-        return await self.services.invocations.invoke("acme", abp_id, payload, by="ann")
-
-    async def export(self, path: str, **query: Any) -> dict[str, Any]:
-        """What is answered of an export, which must be one."""
-        response = await self.get(path, **query)
-        assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    async def evidence(self, invocation: Any, **query: Any) -> dict[str, Any]:
-        """Export the evidence of an invocation."""
-        path = f"/abps/{invocation.abp_id}/invocations/{invocation.invocation_id}/evidence"
-        return await self.export(path, **query)
-
-    async def package(self, abp_id: str = "loans", **query: Any) -> dict[str, Any]:
-        """Export an ABP's."""
-        return await self.export(f"/abps/{abp_id}/evidence-package", **query)
-
-    async def download(self, export: dict[str, Any]) -> bytes:
-        """What is behind an export's link."""
-        response = await self.open(export["download_url"])
-        assert response.status_code == 200, response.text
-        return response.content
-
-    def change(self, statement: str, *values: Any) -> None:
-        """Tamper with the database."""
-        self.services.store.write_blocking(
-            lambda connection, _now, _: connection.execute(statement, values), None
-        )
-
-    def audit(self) -> list[tuple[Any, ...]]:
-        """The log's exports."""
-        statement = (
-            "SELECT actor_user_id, resource_kind, resource_id, detail FROM velerian_audit "
-            "WHERE action = 'evidence.export' ORDER BY sequence"
-        )
-        rows = self.services.store.read_blocking(
-            lambda connection, _now, _: connection.execute(statement).fetchall(), None
-        )
-        return [(*row[:3], json.loads(row[3])) for row in rows]
-
-
-async def made_site(settings: Settings, clock: ServerClock) -> AsyncIterator[Site]:
-    app = create_app(settings, now_ms=clock)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost/api/v2") as http,
-    ):
-        abps = app.state.velerian.abps
-        for name in ("loans", "grants"):
-            await abps.create("acme", name=name, policy=POLICY, abp_id=name, state="deployed")
-        _, secret = app.state.velerian.keys.create(
-            "acme", name="tests", scopes=["read"], user_id="ann"
-        )
-        yield Site(app, http, secret)
-
-
-@pytest.fixture
-async def site(database: Path, clock: ServerClock) -> AsyncIterator[Site]:
-    settings = Settings(database=database, seed=None, background=False)
-    async for site in made_site(settings, clock):
-        yield site
-
-
-@pytest.fixture
-async def streaming(database: Path, clock: ServerClock) -> AsyncIterator[Site]:
-    settings = Settings(database=database, seed=None, background=False, velerian_delivery="stream")
-    async for site in made_site(settings, clock):
-        yield site
-
-
-FORMATS = pytest.mark.parametrize("file_format", ["json", "zip"])
-
-
-def subjects(content: bytes) -> list[tuple[int, str]]:
-    """Of the packs whose bodies are there: (sequence, subject)."""
-    return [(pack["sequence"], pack["subject_id"]) for pack in read_packs(content)]
-
+from .._support import ServerClock
+from ._exports import FORMATS, MINUTE, THEN, VALID, Site, subjects
 
 # -- what is in them ------------------------------------------------------------------------------
 
@@ -346,87 +214,7 @@ async def test_a_failure_half_way_breaks_the_connection(
     assert 1 == len(closed)
 
 
-# -- who gets them --------------------------------------------------------------------------------
-
-
-async def test_a_link_needs_no_key_and_no_other_opens_anything(site: Site) -> None:
-    """Whatever is altered of it: 403."""
-    export = await site.evidence(await site.invoke())
-    other = await site.evidence(await site.invoke())
-    url = httpx.URL(export["download_url"])
-    assert (url.scheme, url.host, url.path) == (
-        "http",
-        "localhost",
-        f"/api/v2/exports/{export['export_id']}/download",
-    )
-    expires, signature = int(url.params["expires"]), url.params["signature"]
-    assert (START + VALID) // 1000 == expires
-    refused = [
-        url.copy_set_param("expires", str(expires + 1)),
-        url.copy_set_param("expires", str(2**63 - 1)),
-        url.copy_set_param("expires", "-1"),
-        url.copy_set_param("signature", signature[:-1]),
-        url.copy_set_param("signature", signature.upper()),
-        url.copy_set_param("signature", "ü"),
-        url.copy_set_param("signature", ""),
-        httpx.URL(str(url).replace(export["export_id"], other["export_id"])),
-        httpx.URL(str(url).replace(export["export_id"], "exp_none")),
-    ]
-    for altered in refused:
-        response = await site.open(str(altered))
-        expected = {"detail": "this link is not one of this platform's, or has been altered"}
-        assert (403, expected) == (response.status_code, response.json()), altered
-    for name in ("expires", "signature"):
-        response = await site.open(str(url.copy_remove_param(name)))
-        assert 422 == response.status_code
-        assert ["query", name] == response.json()["detail"][0]["loc"]
-    assert 200 == (await site.open(str(url))).status_code
-
-
-async def test_a_link_expires(site: Site, clock: ServerClock) -> None:
-    """After a quarter of an hour, to the second."""
-    clock.advance(1)
-    export = await site.evidence(await site.invoke())
-    assert "2027-01-15T08:15:01.000Z" == export["expires_at"]
-    clock.advance(VALID + 998)
-    assert 200 == (await site.open(export["download_url"])).status_code
-    clock.advance(1)
-    response = await site.open(export["download_url"])
-    expected = {"detail": "this link has expired: ask for another export"}
-    assert (403, expected) == (response.status_code, response.json())
-
-
-async def test_links_open_on_every_platform_of_the_database(
-    site: Site, database: Path, clock: ServerClock, tmp_path: Path
-) -> None:
-    """And on no other: the secret is the database's, and a random one."""
-    export = await site.evidence(await site.invoke())
-    url = httpx.URL(export["download_url"])
-    for path, status in ((database, 200), (tmp_path / "other.db", 403)):
-        settings = Settings(database=path, seed=None, background=False)
-        async for twin in made_twin(settings, clock):
-            await twin.services.store.write(_make_secret, None)
-            assert status == (await twin.open(str(url))).status_code
-
-
-def _make_secret(connection: sqlite3.Connection, now: int, _: None) -> str:
-    return exports.presign.secret(connection, now, None)
-
-
-async def made_twin(settings: Settings, clock: ServerClock) -> AsyncIterator[Site]:
-    app = create_app(settings, now_ms=clock)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost/api/v2") as http,
-    ):
-        yield Site(app, http, Secret("none"))
-
-
-async def test_a_link_before_any_was_made(site: Site) -> None:
-    """There is no secret yet that it could be signed with."""
-    response = await site.open("/exports/exp_x/download?expires=9999999999&signature=00")
-    assert 403 == response.status_code
+# -- the other ways, and what is refused ---------------------------------------------------------
 
 
 async def test_stream_delivery(streaming: Site, clock: ServerClock) -> None:
@@ -529,31 +317,6 @@ async def test_an_export_that_is_refused_by_the_log_is_not_made(
         None,
     )
     assert (0,) == rows
-
-
-# -- any link, any index --------------------------------------------------------------------------
-
-
-@given(expires=st.text(max_size=25), signature=st.text(), export_id=st.text(min_size=1))
-@settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-async def test_any_link_is_refused_in_words(
-    site: Site, expires: str, signature: str, export_id: str
-) -> None:
-    """And nothing else happens."""
-    try:
-        url = httpx.URL(
-            f"http://localhost/api/v2/exports/{httpx.QueryParams({'': export_id})}/download",
-            params={"expires": expires, "signature": signature},
-        )
-    except (httpx.InvalidURL, UnicodeEncodeError):
-        return
-    response = await site.http.get(url)
-    assert response.status_code in {403, 404, 422}
-    assert response.json()["detail"]
 
 
 @pytest.mark.parametrize(
