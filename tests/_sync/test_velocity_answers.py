@@ -277,6 +277,30 @@ def test_a_write_is_tried_again_under_one_key(vos: VelocityOS, business: FakeBus
     assert business.requests[-1].headers["idempotency-key"] != keys[0]
 
 
+@pytest.mark.parametrize("fault", [503, "lost", httpx.Response(200, json={"ok": True})])
+def test_a_write_that_failed_can_be_written_again_under_its_key(
+    connect_velocity: Connect, business: FakeBusiness, fault: Any
+) -> None:
+    """The error tells it, though it was made up; so it is done once."""
+    vos = connect_velocity(max_retries=0)
+    business.faults.append(fault)
+    with pytest.raises(velocity.VelocityOSError) as caught:
+        vos.team.add("Ada")
+    key = caught.value.idempotency_key  # type: ignore[attr-defined]
+    assert key == business.requests[0].headers["idempotency-key"]
+    assert pickle.loads(pickle.dumps(caught.value)).idempotency_key == key
+    vos.team.add("Ada", idempotency_key=key)
+    assert list(business.created) == [key]
+
+
+def test_a_read_that_failed_has_no_key(connect_velocity: Connect, business: FakeBusiness) -> None:
+    """It needs none."""
+    business.faults.append(503)
+    with pytest.raises(velocity.ServerError) as caught:
+        connect_velocity(max_retries=0).whoami()
+    assert caught.value.idempotency_key is None
+
+
 def test_a_read_has_no_idempotency_key(vos: VelocityOS, business: FakeBusiness) -> None:
     """It needs none."""
     vos.whoami()

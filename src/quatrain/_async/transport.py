@@ -7,6 +7,7 @@ family, when it tries again from :mod:`quatrain._retry`, where it may go from
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
@@ -14,8 +15,7 @@ import random
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -29,7 +29,7 @@ from .._secret import Secret
 from .._structure import Reader, RefusedAnswerError, WireError
 from .._telemetry import span
 from .._wire import dumps, loads, to_wire
-from ..errors import Attempt, QuatrainError
+from ..errors import APIError, Attempt, QuatrainError, TransportError
 from ..errors._family import SNIPPET, Family
 from .lanes import AsyncLanes, make_lane, pour
 
@@ -66,14 +66,20 @@ class Call:
     lane: Lane = "main"
     """Renewals and commits have connections of their own: a full main pool starves neither."""
     repeatable: bool = False
-    """The server knows a repetition for what it is, so it may be sent again after no answer."""
+    """The server knows a repetition for what it is, so it may be sent again."""
     repeatable_unanswered: bool = True
-    """That holds after no answer as well. False for a platform whose contract knows no idempotency
-    keys: then what may have been carried out is not sent again."""
+    """After no answer as well. False where its contract knows no idempotency keys: what may have
+    been carried out is then not sent again."""
     timeout: float | None = None
     """Seconds for each step of an attempt; None for the client's."""
     max_retries: int | None = None
     """None for the client's."""
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """By which the server knows a repetition, where one is sent."""
+        keys = (v for name, v in self.headers.items() if name.lower() == "idempotency-key")
+        return next(keys, None)
 
 
 class AsyncTransport:
@@ -140,9 +146,15 @@ class AsyncTransport:
         with self._span(call):
             return (await self._answered(call, keep))[0]
 
-    def _span(self, call: Call) -> AbstractContextManager[Any]:
+    @contextlib.contextmanager
+    def _span(self, call: Call) -> Iterator[None]:
         where = self._origin_of(call).base_url
-        return span(f"quatrain.{call.name}", method=call.method, origin=where)
+        with span(f"quatrain.{call.name}", method=call.method, origin=where):
+            try:
+                yield
+            except (APIError, TransportError) as exc:
+                exc.idempotency_key = call.idempotency_key
+                raise
 
     def _origin_of(self, call: Call) -> _http.Origin:
         return self.origin if call.address is None else call.address.origin

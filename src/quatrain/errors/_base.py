@@ -69,7 +69,12 @@ class TransportError(QuatrainError):
 
     ``sent`` is False when the request surely never reached the server, by none of its ``attempts``,
     which lists every try. The transport's own exception is the ``__cause__``.
+
+    ``idempotency_key`` is what the request was sent under, its own or one that was made up: to
+    write again under it is safe where the platform knows such keys.
     """
+
+    idempotency_key: str | None = None
 
     def __init__(
         self, message: str, *, sent: bool = True, attempts: tuple[Attempt, ...] = ()
@@ -83,8 +88,11 @@ class APIError(QuatrainError):
     """The server's answer is an error, or is not what its contract says.
 
     ``body`` is the parsed JSON, or the first part of the text where it is none; ``code``,
-    ``message`` and ``detail`` are read from it; ``retry_after`` is in seconds.
+    ``message`` and ``detail`` are read from it; ``retry_after`` is in seconds. ``idempotency_key``
+    is what the request was sent under, if it was.
     """
+
+    idempotency_key: str | None = None
 
     def __init__(
         self,
