@@ -34,7 +34,7 @@ async def test_what_is_under_way_may_end(place: Place) -> None:
     asked = Asked(answer)
     for _ in range(5):
         await place.ask()
-    running = place.worker(asked, Pace(at_once=2)).running()
+    running = place.worker(asked, Pace(at_once=2, grace=PATIENCE)).running()
     await running.__aenter__()
     await asked.been(2)
     stopping = asyncio.create_task(running.__aexit__(None, None, None))

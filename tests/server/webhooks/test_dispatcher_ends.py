@@ -28,7 +28,7 @@ async def test_what_is_under_way_may_end(site: Site, endpoint: Endpoint) -> None
         return httpx.Response(200)
 
     receiver = Receiver(answer)
-    running = receiver.dispatcher(site.store).running()
+    running = receiver.dispatcher(site.store, Pace(poll=0.001, grace=PATIENCE)).running()
     site.add_many([endpoint] * 6)
     await running.__aenter__()
     await receiver.received(4)
