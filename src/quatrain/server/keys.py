@@ -20,11 +20,11 @@ from quatrain.errors import InputError
 
 from . import recognizer
 from .ids import row_id
+from .names import checked
 from .recognizer import Found, Recognizer, digest_of, hint_of
 from .store import SqliteStore, queries
 
 _SQL: Final = queries.load("keys")
-_MAX_NAME: Final = 200
 
 
 class Mode(StrEnum):
@@ -103,9 +103,9 @@ class KeyRing:
         mode = Mode(mode)
         secret = new_secret(mode)
         params = {
-            "tenant": _name(tenant, "a tenant"),
+            "tenant": checked(tenant, "a tenant"),
             "mode": mode,
-            "name": _name(name, "a key's name"),
+            "name": checked(name, "a key's name"),
             "hint": hint_of(secret, PREFIXES[mode]),
             "digest": digest_of(secret.reveal().encode()),
             "scopes": " ".join(sorted(_scopes(scopes))),
@@ -140,8 +140,8 @@ class KeyRing:
 
         Such a key is never stored, and so never listed: it is for the process that made it up.
         """
-        who = {"tenant": _name(tenant, "a tenant"), "mode": Mode(mode)}
-        who["name"] = _name(name, "a key's name")
+        who = {"tenant": checked(tenant, "a tenant"), "mode": Mode(mode)}
+        who["name"] = checked(name, "a key's name")
         self._recognizer.lend(secret, _lent, who)
 
     async def authenticate(self, presented: bytes) -> Principal | None:
@@ -152,12 +152,6 @@ class KeyRing:
 def new_secret(mode: Mode = Mode.TEST) -> Secret:
     """A key's text that nobody can guess; it opens nothing by itself."""
     return recognizer.new_secret(PREFIXES[mode])
-
-
-def _name(value: str, what: str) -> str:
-    if not value.strip() or len(value) > _MAX_NAME or not value.isprintable():
-        raise InputError(f"{what} is 1 to {_MAX_NAME} printable characters, not {value[:50]!r}")
-    return value
 
 
 def _scopes(scopes: Iterable[str]) -> frozenset[str]:

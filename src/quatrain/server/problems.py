@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
 from quatrain.errors import QuatrainError
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -61,6 +63,13 @@ class RefusedError(QuatrainError):
     """
 
     code: ClassVar[str]
+
+
+def accepted(answer: T | RefusedError) -> T:
+    """The answer, unless it is a refusal, which is raised."""
+    if isinstance(answer, RefusedError):
+        raise answer
+    return answer
 
 
 def validation_failed(errors: Sequence[Fault]) -> ProblemError:

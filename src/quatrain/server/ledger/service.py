@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import attrs
 
-from quatrain.server.problems import RefusedError
+from quatrain.server.problems import accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore
 
@@ -98,7 +98,7 @@ class Ledger:
         """Settle the effect for good; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
         params |= {"result": result, "source": source, "run_id": run_id}
-        return _accepted(await self._store.write(operations.commit, params))
+        return accepted(await self._store.write(operations.commit, params))
 
     async def fail(
         self, holder: Holder, *, error: str, source: str | None = None, run_id: str | None = None
@@ -106,7 +106,7 @@ class Ledger:
         """Settle the effect until it is reset; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
         params |= {"error": error, "source": source, "run_id": run_id}
-        return _accepted(await self._store.write(operations.fail, params))
+        return accepted(await self._store.write(operations.fail, params))
 
     async def renew(self, holder: Holder, *, extension_ms: int | None = None) -> Renewed:
         """Hold the lease that much longer from now, or its own duration.
@@ -114,19 +114,19 @@ class Ledger:
         Raises LeaseExpiredError, EffectNotFoundError or StaleFenceError: the lease is gone.
         """
         params = {**_of_holder(holder), "extension_ms": extension_ms}
-        return _accepted(await self._store.write(operations.renew, params))
+        return accepted(await self._store.write(operations.renew, params))
 
     async def report_observe(
         self, holder: Holder, *, hit: bool, duration_ms: int | None = None
     ) -> Observed:
         """Note what an observe found, for audit; raises EffectNotFoundError or StaleFenceError."""
         params = {**_of_holder(holder), "hit": hit, "duration_ms": duration_ms}
-        return _accepted(await self._store.write(operations.report_observe, params))
+        return accepted(await self._store.write(operations.report_observe, params))
 
     async def reset(self, effect: EffectId, *, reason: str, by: str) -> Effect:
         """Let it begin again; raises EffectNotFoundError or NotResettableError."""
         params = {**_of_effect(effect), "reason": reason, "by": by}
-        return _accepted(await self._store.write(operations.reset, params))
+        return accepted(await self._store.write(operations.reset, params))
 
     async def get(self, effect: EffectId) -> Effect:
         """The effect with its payloads; raises EffectNotFoundError."""
@@ -179,12 +179,6 @@ def _of_holder(holder: Holder) -> operations.Params:
 def _hash(lease_token: str) -> bytes:
     # at rest only the hash: who reads the database can't commit in an agent's name
     return hashlib.sha256(lease_token.encode()).digest()
-
-
-def _accepted(answer: T | RefusedError) -> T:
-    if isinstance(answer, RefusedError):
-        raise answer
-    return answer
 
 
 def _found(answer: T | None) -> T:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from quatrain.server.problems import RefusedError
+from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.store import SqliteStore
 from quatrain.server.velerian.call import Services as VelerianServices
 from quatrain.server.velocity import Account, BusinessData, Extension, Installs
@@ -43,10 +43,7 @@ class Call:
     async def write(self, operation: Callable[..., T | RefusedError], **params: Any) -> T:
         """Run an operation of the outbox about the account; raises what it refuses."""
         values = {"account_id": self.account.id, **params}
-        answer = await self.services.store.write(operation, values)
-        if isinstance(answer, RefusedError):
-            raise answer
-        return answer
+        return accepted(await self.services.store.write(operation, values))
 
     async def extensions(self) -> list[Extension]:
         """Every extension that the account knows."""

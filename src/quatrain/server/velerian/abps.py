@@ -9,14 +9,14 @@ from typing import Any, Final, get_args
 
 from quatrain.errors import InputError
 from quatrain.evidence.chain import canonical
-from quatrain.server.problems import RefusedError
+from quatrain.server.names import checked
+from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore, queries
 
 from . import audit
-from .keys import checked
 from .policy import Policy
-from .records import Abp, AbpRetiredError, AbpState, ExistsError, Listed, NotThereError, accepted
+from .records import Abp, AbpRetiredError, AbpState, ExistsError, Listed, NotThereError
 
 _SQL: Final = queries.load("velerian_abps")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")

@@ -8,12 +8,12 @@ from typing import Any, Final
 import attrs
 
 from quatrain.errors import InputError
-from quatrain.server.problems import RefusedError
+from quatrain.server.names import checked
+from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.store import SqliteStore, queries
 
 from . import audit, evidence, invocations
 from .invocations import Said, ask
-from .keys import checked
 from .records import (
     Approval,
     ApprovalState,
@@ -21,7 +21,6 @@ from .records import (
     Invocation,
     Listed,
     NotThereError,
-    accepted,
 )
 from .runner import Runner
 

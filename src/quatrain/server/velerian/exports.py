@@ -18,13 +18,13 @@ from quatrain.evidence.chain import START
 from quatrain.evidence.manifest import Manifest, link_with_body, link_with_hash
 from quatrain.evidence.writing import WRITERS, Writer
 from quatrain.server.asgi import Streamed
-from quatrain.server.problems import RefusedError
+from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore, queries
 from quatrain.server.times import iso_time
 
 from . import abps, audit, presign
-from .records import NotThereError, VelerianRefusedError, accepted
+from .records import NotThereError, VelerianRefusedError
 
 Format: TypeAlias = Literal["json", "zip"]
 Artifact: TypeAlias = Literal["invocation", "abp"]

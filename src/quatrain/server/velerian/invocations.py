@@ -18,7 +18,7 @@ import attrs
 from quatrain.evidence.chain import canonical
 from quatrain.server import jsontext
 from quatrain.server.idempotency import Once, once
-from quatrain.server.problems import RefusedError
+from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore, queries
 
@@ -30,7 +30,6 @@ from .records import (
     Invocation,
     Listed,
     NotThereError,
-    accepted,
 )
 from .runner import ModelFailedError, Request, Runner, run
 

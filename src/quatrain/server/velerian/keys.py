@@ -17,6 +17,8 @@ import attrs
 from quatrain._secret import Secret
 from quatrain.errors import InputError
 from quatrain.server import recognizer
+from quatrain.server.ids import row_id
+from quatrain.server.names import checked
 from quatrain.server.recognizer import Found, Recognizer, digest_of, hint_of
 from quatrain.server.store import SqliteStore, queries
 
@@ -40,7 +42,6 @@ SCOPES: Final = FINE_SCOPES | MEANINGS.keys()
 DEFAULT_SCOPES: Final = FINE_SCOPES
 MAX_RATE: Final = 1_000_000
 """Requests a minute."""
-_MAX_NAME: Final = 200
 _MAX_TIME: Final = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 
@@ -171,13 +172,6 @@ def new_secret() -> Secret:
     return recognizer.new_secret(PREFIX)
 
 
-def checked(value: str, what: str) -> str:
-    """A name that can be stored and shown; raises InputError."""
-    if not value.strip() or len(value) > _MAX_NAME or not value.isprintable():
-        raise InputError(f"{what} is 1 to {_MAX_NAME} printable characters, not {value[:50]!r}")
-    return value
-
-
 def _scopes(scopes: Iterable[str]) -> frozenset[str]:
     chosen = frozenset(scopes)
     if unknown := chosen - SCOPES:
@@ -195,10 +189,10 @@ def _rate(rate: int | None) -> int | None:
 
 
 def _row_id(key_id: str) -> int:
-    head, _, number = key_id.partition("_")
-    if head == "key" and number.isascii() and number.isdecimal() and len(number) < 19:
-        return int(number)
-    raise InputError(f"there is no key {key_id[:50]!r}")
+    number = row_id(key_id, "key")
+    if number is None:
+        raise InputError(f"there is no key {key_id[:50]!r}")
+    return number
 
 
 # -- operations of the store ----------------------------------------------------------------------

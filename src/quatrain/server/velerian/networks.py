@@ -12,11 +12,12 @@ import attrs
 
 from quatrain.errors import InputError
 from quatrain.server import jsontext
+from quatrain.server.names import checked
+from quatrain.server.problems import accepted
 from quatrain.server.store import SqliteStore, queries
 
-from .keys import checked
 from .policy import Policy
-from .records import ExistsError, NotThereError, accepted
+from .records import ExistsError, NotThereError
 
 DEFAULT_MODEL: Final = "echo"
 """Of a network that names none: what answers as long as no other runner is set up."""

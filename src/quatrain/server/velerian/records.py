@@ -119,10 +119,3 @@ class DecidedError(VelerianRefusedError):
     """An approval is decided once."""
 
     code = "decided"
-
-
-def accepted(answer: T | RefusedError) -> T:
-    """The answer, unless it is a refusal, which is raised."""
-    if isinstance(answer, RefusedError):
-        raise answer
-    return answer

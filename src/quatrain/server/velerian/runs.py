@@ -16,13 +16,13 @@ import attrs
 
 from quatrain.server import jsontext
 from quatrain.server.idempotency import Once, once
-from quatrain.server.problems import RefusedError
+from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore, queries
 
 from . import audit
 from .networks import get_network
-from .records import Listed, NotThereError, accepted
+from .records import Listed, NotThereError
 
 _SQL: Final = queries.load("velerian_runs")
 

@@ -19,12 +19,12 @@ from quatrain._secret import Secret
 from quatrain.errors import InputError
 from quatrain.server import recognizer
 from quatrain.server.ids import row_id
+from quatrain.server.names import checked
 from quatrain.server.recognizer import Found, Recognizer, digest_of, hint_of
 from quatrain.server.store import SqliteStore, queries
 
 from . import events, seeding, values
 from .operations import ensure_account
-from .service import checked
 
 PREFIX: Final = "vos_ext_"
 

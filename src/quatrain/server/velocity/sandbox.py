@@ -9,12 +9,13 @@ import json
 from typing import Any
 
 from quatrain.server.idempotency import Once
+from quatrain.server.problems import accepted
 from quatrain.server.store import SqliteStore
 
 from .operations import as_text, rehearse
 from .records import Account, Member, Module, NewTask, Offer, Partnership, Program, Task
 from .sample import business
-from .service import accepted, completed
+from .service import completed
 
 _NOBODY = "task_0"
 """The id of a task that is not kept."""

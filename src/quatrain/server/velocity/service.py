@@ -8,14 +8,15 @@ Source: contracts, Velocity OS.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from quatrain.errors import InputError
 from quatrain.server.idempotency import Once
 from quatrain.server.ids import row_id
-from quatrain.server.problems import RefusedError
+from quatrain.server.names import checked
+from quatrain.server.problems import accepted
 from quatrain.server.store import SqliteStore
 
 from . import operations, queries, sample, seeding, values
@@ -32,8 +33,6 @@ from .records import (
     Task,
     TaskNotFoundError,
 )
-
-T = TypeVar("T")
 
 _TASK_FIELDS: Final = attrs.fields_dict(NewTask)
 
@@ -181,25 +180,11 @@ class BusinessData:
 # -- what they share ------------------------------------------------------------------------------
 
 
-def accepted(answer: T | RefusedError) -> T:
-    """The answer, unless it is a refusal, which is raised."""
-    if isinstance(answer, RefusedError):
-        raise answer
-    return answer
-
-
 def completed(module: Module | None, code: str) -> Module:
     """The module, if it has an output."""
     if module is None or module.output is None:
         raise ModuleNotCompletedError(f"module {code.upper()[:50]!r} is not completed")
     return module
-
-
-def checked(value: str, what: str, at_most: int) -> str:
-    """A value that can be stored and shown; raises InputError."""
-    if not value.strip() or len(value) > at_most or not value.isprintable():
-        raise InputError(f"{what} is 1 to {at_most} printable characters, not {value[:50]!r}")
-    return value
 
 
 def _of_task(account: int, task_id: str) -> dict[str, Any]:
