@@ -341,9 +341,16 @@ class AsyncTransport:
             answer.status,
             self._body(answer),
             self._request_id(answer),
+            code=self._code_of(answer),
             retry_after=_retry_after(answer),
             attempts=attempts,
         )
+
+    def _code_of(self, answer: Answer) -> str | None:
+        """The error's code, where the platform has a header for it."""
+        name = self._family.code_header
+        value = None if name is None else answer.header(name)
+        return None if value is None else self._key.scrub(value)
 
     def _body(self, answer: Answer) -> Any:
         """The JSON of an answer, or the first part of its text; never with the key in it."""

@@ -25,6 +25,25 @@ SNIPPET: Final = 500
 """Characters kept of an error body that is not JSON."""
 
 
+def describe(body: Any) -> dict[str, Any]:
+    """Code, message and detail from the shapes that servers and gateways answer in."""
+    if not isinstance(body, Mapping):
+        text = " ".join(body.split())[:SNIPPET] if isinstance(body, str) else ""
+        return {"message": text or None}
+    inner = body.get("error")
+    source = inner if isinstance(inner, Mapping) else body
+    message = source.get("message") or (inner if isinstance(inner, str) else None)
+    code = source.get("code")
+    detail = next((source[k] for k in ("detail", "details", "errors") if k in source), None)
+    if message is None and isinstance(detail, str):
+        message = detail
+    return {
+        "message": message if isinstance(message, str) else None,
+        "code": code if isinstance(code, str) else None,
+        "detail": detail,
+    }
+
+
 @attrs.frozen
 class Family:
     """One platform's classes for the shared kinds."""
@@ -42,20 +61,39 @@ class Family:
     """The code that says: an earlier attempt with this idempotency key is under way, ask again."""
     conflicts_may_pass: bool = False
     """Where there are no codes: a 409 with a ``Retry-After`` says the same."""
+    code_header: bytes | None = None
+    """The header, in lower case, whose code goes before the body's."""
+    describe: Callable[[Any], dict[str, Any]] = describe
+    """What an error's body says, as keywords of these classes."""
 
-    def error(self, status: int, body: Any, request_id: str | None, **fields: Any) -> APIError:
-        """The exception for an error answer whose *body* is its JSON, or its text."""
-        described = _describe(body)
+    def error(
+        self,
+        status: int,
+        body: Any,
+        request_id: str | None,
+        *,
+        code: str | None = None,
+        **fields: Any,
+    ) -> APIError:
+        """The exception for an error answer whose *body* is its JSON, or its text.
+
+        *code* is the header's, *fields* are those of an ``APIError``; what they leave open is read
+        from the body.
+        """
+        given = {name: value for name, value in fields.items() if value is not None}
+        described = {**self.describe(body), **given}
+        if code:
+            described["code"] = code
         make = (
             self.codes.get(described.get("code") or "")
             or self.kinds.get(status)
             or (self.server if 500 <= status < 600 else self.api)
         )
-        return make(status, body, request_id or _request_id(body), **described, **fields)
+        return make(status, body, request_id or _request_id(body), **described)
 
     def says_in_progress(self, body: Any) -> bool:
         """Whether an error answer's *body* has that code."""
-        return self.in_progress is not None and _describe(body).get("code") == self.in_progress
+        return self.in_progress is not None and self.describe(body).get("code") == self.in_progress
 
     def unexpected(
         self, status: int, body: Any, request_id: str | None, reason: str, **fields: Any
@@ -68,25 +106,6 @@ class Family:
 def _request_id(body: Any) -> str | None:
     value = body.get("requestId") if isinstance(body, Mapping) else None
     return value if isinstance(value, str) else None
-
-
-def _describe(body: Any) -> dict[str, Any]:
-    """Code, message and detail from the shapes that servers and gateways answer in."""
-    if not isinstance(body, Mapping):
-        text = " ".join(body.split())[:SNIPPET] if isinstance(body, str) else ""
-        return {"message": text or None}
-    inner = body.get("error")
-    source = inner if isinstance(inner, Mapping) else body
-    message = source.get("message") or (inner if isinstance(inner, str) else None)
-    code = source.get("code")
-    detail = next((source[k] for k in ("detail", "details", "errors") if k in source), None)
-    if message is None and isinstance(detail, str):
-        message = detail
-    return {
-        "message": message if isinstance(message, str) else None,
-        "code": code if isinstance(code, str) else None,
-        "detail": detail,
-    }
 
 
 SHARED: Final = Family(

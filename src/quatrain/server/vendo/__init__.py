@@ -1,0 +1,1 @@
+"""Vendo, served locally: connections and their tokens, events, billing, actions on data."""
