@@ -1,0 +1,47 @@
+"""What an app's streams are told, written in the transaction of the change that it tells of.
+
+Source: contracts, Vendo, "Events (SSE)".
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from typing import Any, Final
+
+from quatrain.server import jsontext
+from quatrain.server.store import queries
+from quatrain.server.times import iso_time
+
+_SQL: Final = queries.load("vendo_events")
+
+
+def emit(connection: sqlite3.Connection, now: int, app_id: int, kind: str, **fields: Any) -> None:
+    """Tell one app."""
+    event_id = f"evt_{secrets.token_hex(12)}"
+    payload = {"id": event_id, "at": iso_time(now), "kind": kind, **fields}
+    row = {
+        "app_id": app_id,
+        "event_id": event_id,
+        "kind": kind,
+        "payload": jsontext.dump(payload),
+        "now": now,
+    }
+    connection.execute(_SQL["add_event"], row)
+
+
+def emit_to_bound(
+    connection: sqlite3.Connection, now: int, connection_id: int, kind: str, **fields: Any
+) -> None:
+    """Tell every app that is bound to the connection with this row id."""
+    rows = connection.execute(_SQL["bound_apps"], {"connection_id": connection_id}).fetchall()
+    for (app_id,) in rows:
+        emit(connection, now, app_id, kind, **fields)
+
+
+def emit_to_tenant(
+    connection: sqlite3.Connection, now: int, tenant: str, kind: str, **fields: Any
+) -> None:
+    """Tell every app of the tenant."""
+    for (app_id,) in connection.execute(_SQL["apps_of_tenant"], {"tenant": tenant}).fetchall():
+        emit(connection, now, app_id, kind, **fields)
