@@ -11,7 +11,7 @@ import ipaddress
 import ssl
 import traceback
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from types import FrameType
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -22,6 +22,10 @@ import httpx
 
 from ._secret import Secret
 from ._version import __version__
+
+AsyncAuthFlow = AsyncGenerator[httpx.Request, httpx.Response]
+AuthFlow = Generator[httpx.Request, httpx.Response, None]
+"""How httpx is told which requests authorise one, and told again after each answer."""
 
 USER_AGENT: Final = f"quatrain/{__version__}"
 KEEPALIVE_EXPIRY: Final = 55.0

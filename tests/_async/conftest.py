@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from quatrain._async.velerian import AsyncVelerianClient
+from quatrain._tokens import TOKENS
 from quatrain.velocity import AsyncVelocityOS
+from quatrain.vendo import AsyncVendo
 from quatrain.verity import AsyncVerityClient
 
-from .. import _business, _governance
+from .. import _business, _governance, _vendo
 from .._business import FakeBusiness
 from .._doubles import (
     BASE_URL,
@@ -23,6 +25,7 @@ from .._doubles import (
     FakeLedger,
 )
 from .._governance import FakeGovernance
+from .._vendo import FakeVendo
 
 
 @pytest.fixture
@@ -123,3 +126,37 @@ async def connect_velerian(
 @pytest.fixture
 def velerian(connect_velerian: Callable[..., AsyncVelerianClient]) -> AsyncVelerianClient:
     return connect_velerian()
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVendo]:
+    """Vendo, and a process that knows no tokens yet."""
+    for name in _vendo.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    yield FakeVendo()
+    TOKENS.clear()
+
+
+@pytest.fixture
+async def connect_vendo(
+    platform: FakeVendo, instant: AsyncInstantClock
+) -> AsyncIterator[Callable[..., AsyncVendo]]:
+    async with httpx.AsyncClient(transport=AsyncLedgerTransport(platform)) as http:
+
+        def connect(**settings: Any) -> AsyncVendo:
+            usual = {
+                "api_key": _vendo.KEY,
+                "base_url": _vendo.ORIGIN,
+                "credentials_url": _vendo.CREDENTIALS,
+                "data_proxy_url": _vendo.PROXY,
+                "http_client": http,
+                "clock": instant,
+            }
+            return AsyncVendo(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def vendo(connect_vendo: Callable[..., AsyncVendo]) -> AsyncVendo:
+    return connect_vendo()

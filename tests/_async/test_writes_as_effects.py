@@ -12,10 +12,12 @@ import pytest
 from quatrain import AsyncClient, ConfigError
 from quatrain._lease import idempotency_key
 from quatrain.velocity import AsyncVelocityOS, InputError, ScopeMissingError, ServerError, Task
+from quatrain.vendo import AsyncVendo, ValidationError
 from quatrain.verity import AsyncVerityClient, EffectPreviouslyFailedError
 
 from .._business import FakeBusiness
 from .._doubles import FakeLedger
+from .._vendo import FakeVendo
 
 
 @pytest.fixture
@@ -148,3 +150,45 @@ async def test_a_client_built_from_the_environment_has_it_too(
         ledger.always["lease"] = httpx.Response(401, json={"code": "no", "message": "no"})
         with pytest.raises(Exception, match="401"):
             await q.velocity.team.add("Ada", effect_key="member:1")
+
+
+# -- actions of Vendo -----------------------------------------------------------------------------
+
+
+async def test_an_action_is_done_once(
+    vendo: AsyncVendo, verity: AsyncVerityClient, platform: FakeVendo, ledger: FakeLedger
+) -> None:
+    """Under the effect's own key, and whoever comes later gets its data, whatever that is."""
+    q = AsyncClient(vendo=vendo, verity=verity)
+    platform.executed = {"data": [1, None]}
+    for _ in range(3):
+        assert await q.vendo.data.execute("slack.send", effect_key="mail:1") == [1, None]
+    assert len(platform.requests) == 1
+    assert platform.requests[0].headers["idempotency-key"] == idempotency_key("ns", "mail:1")
+    assert ledger.bodies("lease")[0]["effectName"] == "vendo.execute"
+
+
+async def test_a_users_action_is_done_once(
+    vendo: AsyncVendo, verity: AsyncVerityClient, platform: FakeVendo
+) -> None:
+    """A client for a user knows the ledger of the one it was made of."""
+    q = AsyncClient(vendo=vendo, verity=verity)  # held: the ledger is its own
+    ann = q.vendo.for_user("jwt.of.ann")
+    for _ in range(2):
+        assert await ann.data.execute("slack.send", effect_key="mail:1") == {"done": True}
+    assert [r.headers["x-vendo-user-jwt"] for r in platform.requests] == ["jwt.of.ann"]
+
+
+async def test_another_effects_result_is_no_data(
+    vendo: AsyncVendo, verity: AsyncVerityClient, platform: FakeVendo
+) -> None:
+    """It is told apart, and nothing is sent."""
+    q = AsyncClient(vendo=vendo, verity=verity)
+
+    async def act() -> str:
+        return "re_1"
+
+    await q.verity.protect("refund:1", act=act)
+    with pytest.raises(ValidationError, match="refund:1"):
+        await q.vendo.data.execute("slack.send", effect_key="refund:1")
+    assert platform.requests == []

@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from quatrain._sync.velerian import VelerianClient
+from quatrain._tokens import TOKENS
 from quatrain.velocity import VelocityOS
+from quatrain.vendo import Vendo
 from quatrain.verity import VerityClient
 
-from .. import _business, _governance
+from .. import _business, _governance, _vendo
 from .._business import FakeBusiness
 from .._doubles import (
     BASE_URL,
@@ -24,6 +26,7 @@ from .._doubles import (
     ManualClock,
 )
 from .._governance import FakeGovernance
+from .._vendo import FakeVendo
 
 
 @pytest.fixture
@@ -124,3 +127,35 @@ def connect_velerian(
 @pytest.fixture
 def velerian(connect_velerian: Callable[..., VelerianClient]) -> VelerianClient:
     return connect_velerian()
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVendo]:
+    """Vendo, and a process that knows no tokens yet."""
+    for name in _vendo.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    yield FakeVendo()
+    TOKENS.clear()
+
+
+@pytest.fixture
+def connect_vendo(platform: FakeVendo, instant: InstantClock) -> Iterator[Callable[..., Vendo]]:
+    with httpx.Client(transport=LedgerTransport(platform)) as http:
+
+        def connect(**settings: Any) -> Vendo:
+            usual = {
+                "api_key": _vendo.KEY,
+                "base_url": _vendo.ORIGIN,
+                "credentials_url": _vendo.CREDENTIALS,
+                "data_proxy_url": _vendo.PROXY,
+                "http_client": http,
+                "clock": instant,
+            }
+            return Vendo(**usual | settings)
+
+        yield connect
+
+
+@pytest.fixture
+def vendo(connect_vendo: Callable[..., Vendo]) -> Vendo:
+    return connect_vendo()

@@ -13,10 +13,12 @@ import pytest
 from quatrain import Client, ConfigError
 from quatrain._lease import idempotency_key
 from quatrain.velocity import InputError, ScopeMissingError, ServerError, Task, VelocityOS
+from quatrain.vendo import ValidationError, Vendo
 from quatrain.verity import EffectPreviouslyFailedError, VerityClient
 
 from .._business import FakeBusiness
 from .._doubles import FakeLedger
+from .._vendo import FakeVendo
 
 
 @pytest.fixture
@@ -143,3 +145,45 @@ def test_a_client_built_from_the_environment_has_it_too(
         ledger.always["lease"] = httpx.Response(401, json={"code": "no", "message": "no"})
         with pytest.raises(Exception, match="401"):
             q.velocity.team.add("Ada", effect_key="member:1")
+
+
+# -- actions of Vendo -----------------------------------------------------------------------------
+
+
+def test_an_action_is_done_once(
+    vendo: Vendo, verity: VerityClient, platform: FakeVendo, ledger: FakeLedger
+) -> None:
+    """Under the effect's own key, and whoever comes later gets its data, whatever that is."""
+    q = Client(vendo=vendo, verity=verity)
+    platform.executed = {"data": [1, None]}
+    for _ in range(3):
+        assert q.vendo.data.execute("slack.send", effect_key="mail:1") == [1, None]
+    assert len(platform.requests) == 1
+    assert platform.requests[0].headers["idempotency-key"] == idempotency_key("ns", "mail:1")
+    assert ledger.bodies("lease")[0]["effectName"] == "vendo.execute"
+
+
+def test_a_users_action_is_done_once(
+    vendo: Vendo, verity: VerityClient, platform: FakeVendo
+) -> None:
+    """A client for a user knows the ledger of the one it was made of."""
+    q = Client(vendo=vendo, verity=verity)  # held: the ledger is its own
+    ann = q.vendo.for_user("jwt.of.ann")
+    for _ in range(2):
+        assert ann.data.execute("slack.send", effect_key="mail:1") == {"done": True}
+    assert [r.headers["x-vendo-user-jwt"] for r in platform.requests] == ["jwt.of.ann"]
+
+
+def test_another_effects_result_is_no_data(
+    vendo: Vendo, verity: VerityClient, platform: FakeVendo
+) -> None:
+    """It is told apart, and nothing is sent."""
+    q = Client(vendo=vendo, verity=verity)
+
+    def act() -> str:
+        return "re_1"
+
+    q.verity.protect("refund:1", act=act)
+    with pytest.raises(ValidationError, match="refund:1"):
+        q.vendo.data.execute("slack.send", effect_key="refund:1")
+    assert platform.requests == []

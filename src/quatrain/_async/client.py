@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import ConfigError
+from .platform import close_all
 from .velerian import AsyncVelerianClient
 from .velocity import AsyncVelocityOS
+from .vendo import AsyncVendo
 from .verity import AsyncVerityClient
 
 if TYPE_CHECKING:
@@ -38,12 +40,13 @@ class AsyncClient:
         *,
         velocity: AsyncVelocityOS | None = None,
         velerian: AsyncVelerianClient | None = None,
+        vendo: AsyncVendo | None = None,
         verity: AsyncVerityClient | None = None,
     ) -> None:
-        given = {"velocity": velocity, "velerian": velerian, "verity": verity}
+        given = {"velocity": velocity, "velerian": velerian, "vendo": vendo, "verity": verity}
         self._platforms: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         self._local: LocalPlatform | None = None
-        for platform in (velocity, velerian):
+        for platform in (velocity, velerian, vendo):
             if platform is not None:
                 self._protect_writes_of(platform)
 
@@ -96,6 +99,14 @@ class AsyncClient:
         return self._platform("velerian", self._make_velerian)
 
     @property
+    def vendo(self) -> AsyncVendo:
+        """Tokens, connections, billing, live events. ``data.execute`` takes an ``effect_key``.
+
+        Without an API key it is in OSS mode, in which tokens come from variables.
+        """
+        return self._platform("vendo", self._make_vendo)
+
+    @property
     def verity(self) -> AsyncVerityClient:
         """Effects that happen exactly once."""
         return self._platform("verity", AsyncVerityClient)
@@ -117,7 +128,14 @@ class AsyncClient:
         self._protect_writes_of(velerian)
         return velerian
 
-    def _protect_writes_of(self, platform: AsyncVelocityOS | AsyncVelerianClient) -> None:
+    def _make_vendo(self) -> AsyncVendo:
+        vendo = AsyncVendo()
+        self._protect_writes_of(vendo)
+        return vendo
+
+    def _protect_writes_of(
+        self, platform: AsyncVelocityOS | AsyncVelerianClient | AsyncVendo
+    ) -> None:
         own = weakref.ref(self)  # or the two would keep each other alive, unclosed
 
         def effects() -> AsyncVerityClient:
@@ -131,7 +149,7 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""
         try:
-            await _close_all(list(self._platforms.values()))
+            await close_all(list(self._platforms.values()))
         finally:
             if self._local is not None:
                 self._local.close()
@@ -146,12 +164,3 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-async def _close_all(platforms: list[Any]) -> None:
-    """Each of them, whatever closing another raises: who is cancelled leaves none open."""
-    if platforms:
-        try:
-            await platforms[0].aclose()
-        finally:
-            await _close_all(platforms[1:])

@@ -14,7 +14,6 @@ import math
 import random
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -375,17 +374,13 @@ class AsyncTransport:
         self._closed = True
         await self._lanes.aclose()
 
-    def abandon(self, owner: object) -> None:
-        """*owner* is collected unclosed: say so once, and leave the connections to their loops."""
-        if not self._closed and self._lanes:
-            self._closed = True
-            self._lanes.abandon()  # first: where warnings are errors, nothing comes after one
-            warnings.warn(
-                f"unclosed {owner!r}: use `async with`, or await aclose()",
-                ResourceWarning,
-                stacklevel=3,
-                source=owner,
-            )
+    def abandon(self) -> bool:
+        """Its owner is collected: leave what is open to its loops. Whether that is anything."""
+        if self._closed or not self._lanes:
+            return False
+        self._closed = True
+        self._lanes.abandon()
+        return True
 
 
 class _AsyncInflow:

@@ -96,7 +96,7 @@ class AsyncVelerianClient(AsyncRequests):
         from .governance import AsyncGovernanceAPI  # noqa: PLC0415
         from .transport import AsyncTransport  # noqa: PLC0415
 
-        self._transport = transport = AsyncTransport(
+        transport = AsyncTransport(
             base_url or os.environ.get("VELERIAN_BASE_URL") or DEFAULT_BASE_URL,
             api_key,
             family=FAMILY,
@@ -108,6 +108,7 @@ class AsyncVelerianClient(AsyncRequests):
             clock=clock,
             user_agent=user_agent or USER_AGENT,
         )
+        self._transports = (transport,)
         self._clock = clock
         self._api = AsyncGovernanceAPI(transport, allow_insecure=allow_insecure)
 

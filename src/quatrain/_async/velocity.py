@@ -104,7 +104,7 @@ class AsyncVelocityOS(AsyncPlatformClient):
         from .extension import AsyncExtensionAPI  # noqa: PLC0415
         from .transport import AsyncTransport  # noqa: PLC0415
 
-        self._transport = transport = AsyncTransport(
+        transport = AsyncTransport(
             base_url or os.environ.get("VOS_BASE_URL") or DEFAULT_BASE_URL,
             api_key,
             family=FAMILY,
@@ -116,6 +116,7 @@ class AsyncVelocityOS(AsyncPlatformClient):
             clock=clock,
             user_agent=user_agent or USER_AGENT,
         )
+        self._transports = (transport,)
         self._api = api = AsyncExtensionAPI(transport)
         self._me: WhoAmI | None = None
         self.profile = AsyncProfileResource(api)

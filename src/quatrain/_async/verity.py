@@ -97,7 +97,7 @@ class AsyncVerityClient(AsyncPlatformClient):
         from .ledger import AsyncLedger  # noqa: PLC0415
         from .transport import AsyncTransport  # noqa: PLC0415
 
-        self._transport = transport = AsyncTransport(
+        transport = AsyncTransport(
             base_url,
             api_key,
             family=FAMILY,
@@ -107,6 +107,7 @@ class AsyncVerityClient(AsyncPlatformClient):
             http_client=http_client,
             clock=clock,
         )
+        self._transports = (transport,)
         self._ledger = AsyncLedger(transport)
         self.namespace = namespace or os.environ.get("VERITY_NAMESPACE") or None
         self.agent_id = agent_id

@@ -9,6 +9,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -53,7 +54,9 @@ __all__ = [
     "background",
     "call",
     "finish",
+    "may_wait_for",
     "takes_context",
+    "wait_future",
 ]
 
 Fn = Callable[P, Awaitable[T]]
@@ -302,6 +305,21 @@ class background:  # noqa: N801 - used like a function: ``async with background(
 def takes_context(fn: Act[Any]) -> bool:
     """Whether ``call`` is to give *fn* its context; raises TypeError when it can't call it."""
     return wants_argument(fn)
+
+
+def may_wait_for(thread: int) -> bool:  # noqa: ARG001 - the other half has to look
+    """Whether to wait for what *thread*, by its identifier, is at: it goes on meanwhile."""
+    return True
+
+
+async def wait_future(future: Future[T]) -> T:
+    """What *future* comes to, which any thread may set."""
+    if not future.done():
+        done = anyio.Event()
+        loop: Any = anyio.lowlevel.current_token().native_token
+        future.add_done_callback(lambda _: call_soon(loop, done.set))
+        await done.wait()
+    return future.result()
 
 
 async def call(fn: Act[T], *args: Any) -> T:

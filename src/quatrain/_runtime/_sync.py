@@ -12,6 +12,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
@@ -45,7 +46,9 @@ __all__ = [
     "background",
     "call",
     "finish",
+    "may_wait_for",
     "takes_context",
+    "wait_future",
 ]
 
 Fn = Callable[P, T]
@@ -256,6 +259,19 @@ def takes_context(fn: Act[Any]) -> bool:
     if is_async_callable(fn):
         raise TypeError("is async: use the async client for it")
     return wants_argument(fn)
+
+
+def may_wait_for(thread: int) -> bool:
+    """Whether to wait for what *thread*, by its identifier, is at.
+
+    Not in that thread itself: a task of its event loop is at it, which would never go on.
+    """
+    return thread != threading.get_ident()
+
+
+def wait_future(future: Future[T]) -> T:
+    """What *future* comes to, which any thread may set."""
+    return future.result()
 
 
 def call(fn: Act[T], *args: Any) -> T:

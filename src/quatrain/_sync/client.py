@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import ConfigError
+from .platform import close_all
 from .velerian import VelerianClient
 from .velocity import VelocityOS
+from .vendo import Vendo
 from .verity import VerityClient
 
 if TYPE_CHECKING:
@@ -39,12 +41,13 @@ class Client:
         *,
         velocity: VelocityOS | None = None,
         velerian: VelerianClient | None = None,
+        vendo: Vendo | None = None,
         verity: VerityClient | None = None,
     ) -> None:
-        given = {"velocity": velocity, "velerian": velerian, "verity": verity}
+        given = {"velocity": velocity, "velerian": velerian, "vendo": vendo, "verity": verity}
         self._platforms: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         self._local: LocalPlatform | None = None
-        for platform in (velocity, velerian):
+        for platform in (velocity, velerian, vendo):
             if platform is not None:
                 self._protect_writes_of(platform)
 
@@ -97,6 +100,14 @@ class Client:
         return self._platform("velerian", self._make_velerian)
 
     @property
+    def vendo(self) -> Vendo:
+        """Tokens, connections, billing, live events. ``data.execute`` takes an ``effect_key``.
+
+        Without an API key it is in OSS mode, in which tokens come from variables.
+        """
+        return self._platform("vendo", self._make_vendo)
+
+    @property
     def verity(self) -> VerityClient:
         """Effects that happen exactly once."""
         return self._platform("verity", VerityClient)
@@ -118,7 +129,12 @@ class Client:
         self._protect_writes_of(velerian)
         return velerian
 
-    def _protect_writes_of(self, platform: VelocityOS | VelerianClient) -> None:
+    def _make_vendo(self) -> Vendo:
+        vendo = Vendo()
+        self._protect_writes_of(vendo)
+        return vendo
+
+    def _protect_writes_of(self, platform: VelocityOS | VelerianClient | Vendo) -> None:
         own = weakref.ref(self)  # or the two would keep each other alive, unclosed
 
         def effects() -> VerityClient:
@@ -132,7 +148,7 @@ class Client:
     def close(self) -> None:
         """Close the platforms' clients, and the local platform. Twice is fine."""
         try:
-            _close_all(list(self._platforms.values()))
+            close_all(list(self._platforms.values()))
         finally:
             if self._local is not None:
                 self._local.close()
@@ -147,12 +163,3 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _close_all(platforms: list[Any]) -> None:
-    """Each of them, whatever closing another raises: who is cancelled leaves none open."""
-    if platforms:
-        try:
-            platforms[0].close()
-        finally:
-            _close_all(platforms[1:])

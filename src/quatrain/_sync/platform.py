@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -13,13 +16,13 @@ if TYPE_CHECKING:
 class PlatformClient:
     """What every platform's client has, however it speaks to it through its transport."""
 
-    _transport: Transport | None = None
-    """None while it is not made, as in a traceback with locals out of ``__init__``."""
+    _transports: tuple[Transport, ...] = ()
+    """One for each of its hosts, the main one first; none while they are not made, as in a
+    traceback with locals out of ``__init__``."""
 
     def close(self) -> None:
         """Close the connections; a caller's ``http_client`` stays open. Twice is fine."""
-        if self._transport is not None:
-            self._transport.close()
+        close_all(self._transports)
 
     def __enter__(self) -> Self:
         return self
@@ -33,10 +36,33 @@ class PlatformClient:
         self.close()
 
     def __repr__(self) -> str:
-        transport = self._transport
-        where = "(not made)" if transport is None else transport.origin.base_url
+        where = self._transports[0].origin.base_url if self._transports else "(not made)"
         return f"<{type(self).__name__} {where}>"
 
+    def leave(self) -> bool:
+        """Nobody will close it: its connections end with their loops. Whether it has any."""
+        left = [transport.abandon() for transport in self._transports]
+        return any(left)
+
     def __del__(self) -> None:
-        if self._transport is not None:
-            self._transport.abandon(self)
+        if self.leave():
+            warnings.warn(
+                f"unclosed {self!r}: use `with`, or close()",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+
+class _Closable(Protocol):
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+def close_all(each: Sequence[_Closable]) -> None:
+    """Each of them, whatever closing another raises: who is cancelled leaves none open."""
+    if each:
+        try:
+            each[0].close()
+        finally:
+            close_all(each[1:])

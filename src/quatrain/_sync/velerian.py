@@ -97,7 +97,7 @@ class VelerianClient(Requests):
         from .governance import GovernanceAPI  # noqa: PLC0415
         from .transport import Transport  # noqa: PLC0415
 
-        self._transport = transport = Transport(
+        transport = Transport(
             base_url or os.environ.get("VELERIAN_BASE_URL") or DEFAULT_BASE_URL,
             api_key,
             family=FAMILY,
@@ -109,6 +109,7 @@ class VelerianClient(Requests):
             clock=clock,
             user_agent=user_agent or USER_AGENT,
         )
+        self._transports = (transport,)
         self._clock = clock
         self._api = GovernanceAPI(transport, allow_insecure=allow_insecure)
 

@@ -105,7 +105,7 @@ class VelocityOS(PlatformClient):
         from .extension import ExtensionAPI  # noqa: PLC0415
         from .transport import Transport  # noqa: PLC0415
 
-        self._transport = transport = Transport(
+        transport = Transport(
             base_url or os.environ.get("VOS_BASE_URL") or DEFAULT_BASE_URL,
             api_key,
             family=FAMILY,
@@ -117,6 +117,7 @@ class VelocityOS(PlatformClient):
             clock=clock,
             user_agent=user_agent or USER_AGENT,
         )
+        self._transports = (transport,)
         self._api = api = ExtensionAPI(transport)
         self._me: WhoAmI | None = None
         self.profile = ProfileResource(api)

@@ -97,7 +97,7 @@ class VerityClient(PlatformClient):
         from .ledger import Ledger  # noqa: PLC0415
         from .transport import Transport  # noqa: PLC0415
 
-        self._transport = transport = Transport(
+        transport = Transport(
             base_url,
             api_key,
             family=FAMILY,
@@ -107,6 +107,7 @@ class VerityClient(PlatformClient):
             http_client=http_client,
             clock=clock,
         )
+        self._transports = (transport,)
         self._ledger = Ledger(transport)
         self.namespace = namespace or os.environ.get("VERITY_NAMESPACE") or None
         self.agent_id = agent_id

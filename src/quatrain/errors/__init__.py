@@ -21,6 +21,13 @@
     ├── VelerianError                     everything of Velerian
     │   ├── EvidenceError                     a chain of evidence is broken
     │   └── VelerianRunTimeoutError           a run was not over in time; it goes on
+    ├── VendoError                        everything of Vendo
+    │   ├── NotConnected                      there is no connection to this integration
+    │   ├── NeedsReauth                       there is, and a person has to grant it again
+    │   ├── BalanceExhausted                  there are no credits left
+    │   ├── SpendCapExceeded                  what may be spent in a day or a month is spent
+    │   ├── VendoOnlyFeature                  it needs the platform, and there is no API key
+    │   └── IdentityNotPresent                a request came without a user
     └── VerityError                       everything of the effect ledger
         ├── EffectPreviouslyFailedError   recorded as failed; reset it before it may run again
         ├── EffectUncertainError          an earlier attempt may have acted; nobody can tell
@@ -53,6 +60,15 @@ from ._base import (
 )
 from .velerian import EvidenceError, VelerianError, VelerianRunTimeoutError
 from .velocity import ScopeMissingError, VelocityOSError
+from .vendo import (
+    BalanceExhausted,
+    IdentityNotPresent,
+    NeedsReauth,
+    NotConnected,
+    SpendCapExceeded,
+    VendoError,
+    VendoOnlyFeature,
+)
 from .verity import (
     CommitRefusedError,
     CommitUncertainError,
@@ -67,6 +83,7 @@ __all__ = [
     "APIError",
     "Attempt",
     "AuthenticationError",
+    "BalanceExhausted",
     "CommitRefusedError",
     "CommitUncertainError",
     "ConfigError",
@@ -74,20 +91,26 @@ __all__ = [
     "EffectPreviouslyFailedError",
     "EffectUncertainError",
     "EvidenceError",
+    "IdentityNotPresent",
     "InputError",
     "LeaseConflictError",
     "LeaseLostError",
+    "NeedsReauth",
+    "NotConnected",
     "NotFoundError",
     "PermissionDeniedError",
     "QuatrainError",
     "RateLimitError",
     "ScopeMissingError",
     "ServerError",
+    "SpendCapExceeded",
     "TransportError",
     "ValidationFailedError",
     "VelerianError",
     "VelerianRunTimeoutError",
     "VelocityOSError",
+    "VendoError",
+    "VendoOnlyFeature",
     "VerityError",
     "WebhookError",
 ]

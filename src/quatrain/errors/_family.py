@@ -63,6 +63,9 @@ class Family:
     """Where there are no codes: a 409 with a ``Retry-After`` says the same."""
     code_header: bytes | None = None
     """The header, in lower case, whose code goes before the body's."""
+    keeps_answers: bool = True
+    """Whether the error of a success that can't be read has it as its body. False where what is
+    read are credentials."""
     describe: Callable[[Any], dict[str, Any]] = describe
     """What an error's body says, as keywords of these classes."""
 
@@ -100,7 +103,8 @@ class Family:
     ) -> APIError:
         """The exception for an answer that is a success and still not what it should be."""
         request_id = request_id or _request_id(body)
-        return self.api(status, body, request_id, message=f"unexpected answer: {reason}", **fields)
+        kept = body if self.keeps_answers else None
+        return self.api(status, kept, request_id, message=f"unexpected answer: {reason}", **fields)
 
 
 def _request_id(body: Any) -> str | None:

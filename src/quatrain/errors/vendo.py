@@ -256,6 +256,7 @@ FAMILY: Final = Family(
         "idempotency_conflict": IdempotencyConflict,
     },
     code_header=b"vendo-error-code",
+    keeps_answers=False,
     describe=_described,
 )
 """The transport's way from an answer of the platform, or its credentials host, to one of these."""
