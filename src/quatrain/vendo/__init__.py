@@ -1,0 +1,1 @@
+"""Vendo: tokens and connections, billing, live events, webhooks."""
