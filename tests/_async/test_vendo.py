@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ from quatrain.vendo import (
     VendoOnlyFeature,
     VendoTransportError,
 )
+from quatrain.vendo.testing import MockAsyncClient, webhook_delivery
 
 from .. import _vendo
 from .._doubles import AsyncInstantClock
@@ -623,6 +625,17 @@ async def test_an_effect_needs_a_ledger(vendo: AsyncVendo) -> None:
         await vendo.data.execute("echo", effect_key="once")
 
 
+async def test_webhooks_are_verified_in_either_mode(
+    vendo: AsyncVendo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the environment's secret: no key is needed, and no request made."""
+    monkeypatch.setenv("VENDO_WEBHOOK_SECRET", "whsec")
+    headers, body = webhook_delivery("whsec", "connection.connected", {"slug": "slack"})
+    async with AsyncVendo() as without:
+        for client in (vendo, without):
+            assert client.webhooks.verify(headers, body).data == {"slug": "slack"}
+
+
 # -- shortcuts ------------------------------------------------------------------------------------
 
 
@@ -641,3 +654,22 @@ async def test_the_shortcuts_follow_the_environment(
     url = shortcuts.connect_url("slack", return_to="https://app.example/")
     assert url.startswith("https://vendo.run/connections/connect/slack?")
     assert repr(shortcuts.for_user("jwt")) == "<AsyncVendo https://vendo.run for a user>"
+
+
+# -- its stand-in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "part", ["", "connections", "integrations", "billing", "data", "events", "webhooks"]
+)
+async def test_the_stand_in_is_called_like_the_client(vendo: AsyncVendo, part: str) -> None:
+    """A program's tests call it as the program calls the platform."""
+    stand_in = MockAsyncClient.with_connections([])
+    real, mock = (getattr(each, part) if part else each for each in (vendo, stand_in))
+    methods = [name for name, _ in inspect.getmembers(type(real), inspect.isfunction)]
+    public = {name for name in methods if not name.startswith("_")} - {"leave"}
+    assert public - {"protect_writes_with"} <= set(dir(mock))
+    for name in public - {"protect_writes_with"}:
+        parameters = inspect.signature(getattr(real, name)).parameters.values()
+        named = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+        inspect.signature(getattr(mock, name)).bind(**dict.fromkeys(named))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ from quatrain.vendo import (
     VendoOnlyFeature,
     VendoTransportError,
 )
+from quatrain.vendo.testing import MockClient, webhook_delivery
 
 from .. import _vendo
 from .._doubles import InstantClock
@@ -618,6 +620,17 @@ def test_an_effect_needs_a_ledger(vendo: Vendo) -> None:
         vendo.data.execute("echo", effect_key="once")
 
 
+def test_webhooks_are_verified_in_either_mode(
+    vendo: Vendo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the environment's secret: no key is needed, and no request made."""
+    monkeypatch.setenv("VENDO_WEBHOOK_SECRET", "whsec")
+    headers, body = webhook_delivery("whsec", "connection.connected", {"slug": "slack"})
+    with Vendo() as without:
+        for client in (vendo, without):
+            assert client.webhooks.verify(headers, body).data == {"slug": "slack"}
+
+
 # -- shortcuts ------------------------------------------------------------------------------------
 
 
@@ -636,3 +649,22 @@ def test_the_shortcuts_follow_the_environment(
     url = shortcuts.connect_url("slack", return_to="https://app.example/")
     assert url.startswith("https://vendo.run/connections/connect/slack?")
     assert repr(shortcuts.for_user("jwt")) == "<Vendo https://vendo.run for a user>"
+
+
+# -- its stand-in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "part", ["", "connections", "integrations", "billing", "data", "events", "webhooks"]
+)
+def test_the_stand_in_is_called_like_the_client(vendo: Vendo, part: str) -> None:
+    """A program's tests call it as the program calls the platform."""
+    stand_in = MockClient.with_connections([])
+    real, mock = (getattr(each, part) if part else each for each in (vendo, stand_in))
+    methods = [name for name, _ in inspect.getmembers(type(real), inspect.isfunction)]
+    public = {name for name in methods if not name.startswith("_")} - {"leave"}
+    assert public - {"protect_writes_with"} <= set(dir(mock))
+    for name in public - {"protect_writes_with"}:
+        parameters = inspect.signature(getattr(real, name)).parameters.values()
+        named = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+        inspect.signature(getattr(mock, name)).bind(**dict.fromkeys(named))

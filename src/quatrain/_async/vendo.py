@@ -46,7 +46,7 @@ class AsyncVendo(AsyncPlatformClient):
     the platform can do raises VendoOnlyFeature before any request.
 
     - ``connections``, ``integrations``, ``billing``, ``events`` and ``data`` are the platform's
-      parts.
+      parts; ``webhooks`` verifies what it sends, with the secret in ``VENDO_WEBHOOK_SECRET``.
     - Their methods take ``timeout`` and ``max_retries`` for the one call.
 
     They raise AuthError, NotConnected, NeedsReauth, BalanceExhausted, SpendCapExceeded,
@@ -120,6 +120,7 @@ class AsyncVendo(AsyncPlatformClient):
         self._set_up(hosts, api_key, user_jwt, clock)
 
     def _set_up(self, hosts: AsyncHosts | None, key: Secret, user: Secret, clock: Clock) -> None:
+        from ..vendo.webhooks import WebhooksAPI  # noqa: PLC0415 - its package imports this one
         from .actions import AsyncDataAPI  # noqa: PLC0415
         from .billing import AsyncBillingAPI  # noqa: PLC0415
         from .events import AsyncEventsAPI  # noqa: PLC0415
@@ -138,6 +139,7 @@ class AsyncVendo(AsyncPlatformClient):
         self.billing = AsyncBillingAPI(api)
         self.events = AsyncEventsAPI(api)
         self.data = AsyncDataAPI(api)
+        self.webhooks = WebhooksAPI()
 
     def is_vendo_mode(self) -> bool:
         """Whether there is an API key, and so a platform to ask."""

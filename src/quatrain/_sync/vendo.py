@@ -47,7 +47,7 @@ class Vendo(PlatformClient):
     the platform can do raises VendoOnlyFeature before any request.
 
     - ``connections``, ``integrations``, ``billing``, ``events`` and ``data`` are the platform's
-      parts.
+      parts; ``webhooks`` verifies what it sends, with the secret in ``VENDO_WEBHOOK_SECRET``.
     - Their methods take ``timeout`` and ``max_retries`` for the one call.
 
     They raise AuthError, NotConnected, NeedsReauth, BalanceExhausted, SpendCapExceeded,
@@ -121,6 +121,7 @@ class Vendo(PlatformClient):
         self._set_up(hosts, api_key, user_jwt, clock)
 
     def _set_up(self, hosts: Hosts | None, key: Secret, user: Secret, clock: Clock) -> None:
+        from ..vendo.webhooks import WebhooksAPI  # noqa: PLC0415 - its package imports this one
         from .actions import DataAPI  # noqa: PLC0415
         from .billing import BillingAPI  # noqa: PLC0415
         from .events import EventsAPI  # noqa: PLC0415
@@ -139,6 +140,7 @@ class Vendo(PlatformClient):
         self.billing = BillingAPI(api)
         self.events = EventsAPI(api)
         self.data = DataAPI(api)
+        self.webhooks = WebhooksAPI()
 
     def is_vendo_mode(self) -> bool:
         """Whether there is an API key, and so a platform to ask."""

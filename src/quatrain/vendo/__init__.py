@@ -58,7 +58,7 @@ from ..models.vendo import (
     VendoIdentity,
     WebhookEvent,
 )
-from .webhooks import WebhooksAPI
+from .webhooks import MissingSecretError, WebhooksAPI
 
 if TYPE_CHECKING:
     from .._sync.actions import DataAPI
@@ -84,6 +84,7 @@ __all__ = [
     "IdentityNotPresent",
     "Integration",
     "Message",
+    "MissingSecretError",
     "NeedsReauth",
     "NotConnected",
     "RateLimited",

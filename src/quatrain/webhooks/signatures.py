@@ -53,7 +53,7 @@ def sign(secret: SecretLike, body: Body, *, timestamp: float | None = None) -> s
         moment = ""
     if not _TIMESTAMP.fullmatch(moment):
         raise InputError("the timestamp has to be Unix seconds, of 15 digits at most")
-    return f"t={moment},v1={_digest(secret.reveal().encode(), moment, content)}"
+    return f"t={moment},v1={digest(secret.reveal().encode(), moment, content)}"
 
 
 def verify_signature(
@@ -95,7 +95,7 @@ def signed_at(
     if not fresh:
         return None
     for key in _keys(secret):
-        expected = _digest(key, moment, content).encode("ascii")
+        expected = digest(key, moment, content).encode("ascii")
         # as bytes: of strings beyond ASCII compare_digest raises
         if any(hmac.compare_digest(expected, each) for each in signatures):
             return int(moment)
@@ -191,5 +191,6 @@ def _key(secret: Any) -> bytes | None:
         return None
 
 
-def _digest(key: bytes, moment: str, body: bytes) -> str:
+def digest(key: bytes, moment: str, body: bytes) -> str:
+    """HMAC-SHA256 of ``"{moment}."`` and the body, in lower-case hex: Vendo signs so as well."""
     return hmac.new(key, moment.encode("ascii") + b"." + body, hashlib.sha256).hexdigest()
