@@ -29,6 +29,7 @@ from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .vendo import endpoints as vendo_endpoints
 from .vendo.api import VendoAPI
 from .vendo.call import Services as VendoServices
+from .vendo.secretkey import key_source
 from .verity import VerityAPI
 from .webhooks import Dispatcher
 
@@ -60,7 +61,7 @@ def create_app(
         wake=run_worker.wake,
     )
     dispatcher = Dispatcher(store)
-    vendo = VendoServices.of(store)
+    vendo = VendoServices.of(store, key_source(settings.secret_key, settings.database))
     managed = Services(velocity, installs, velerian, store, dispatcher.wake)
 
     @asynccontextmanager

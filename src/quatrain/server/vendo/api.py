@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import attrs
+
 from quatrain.errors import InputError
 from quatrain.server.api import PlatformAPI, bearer
 from quatrain.server.asgi import Receive, Scope, header
@@ -18,8 +20,15 @@ from quatrain.server.routes import Routes
 from .call import Call, Services, connect_page
 from .endpoints import Operation
 from .keys import APP_PREFIX
-from .records import AppUnknownError, Caller, ForbiddenError, VendoRefusedError
+from .records import (
+    AppUnknownError,
+    Caller,
+    ForbiddenError,
+    UserTokenInvalidError,
+    VendoRefusedError,
+)
 
+_USER: Final = b"x-vendo-user-jwt"
 _IN_THE_BODY: Final = ("slug", "connect_url", "suggested_fix")
 
 
@@ -58,8 +67,16 @@ class VendoAPI(PlatformAPI):
                 suggested_fix="set VENDO_API_KEY to a key of this platform",
             )
         caller = await self.services.keys.authenticate(key)
-        if caller.connection_id is not None and not operation.takes_connection_keys:
-            raise ForbiddenError("this key opens one connection's token, and nothing else")
+        if caller.connection_id is not None:
+            if not operation.takes_connection_keys:
+                raise ForbiddenError("this key opens one connection, and nothing else")
+            return caller  # whoever the user is: it opens that one
+        if any(name == _USER for name, _ in scope["headers"]):
+            token = header(scope, _USER)
+            if token is None:
+                raise UserTokenInvalidError("X-Vendo-User-JWT is given more than once")
+            user_id = await self.services.users.user_of(token, caller.tenant)
+            return attrs.evolve(caller, user_id=user_id)
         return caller
 
     def of_refusal(self, refusal: RefusedError) -> ProblemError:

@@ -12,8 +12,12 @@ from quatrain.server.idempotency import InFlight, Once, fingerprint
 from quatrain.server.store import SqliteStore
 
 from .apps import Apps
+from .broker import Connections
 from .keys import AppKeys
 from .records import Caller
+from .safe import Safe
+from .secretkey import KeySource
+from .users import UserTokens
 
 
 @attrs.frozen
@@ -23,14 +27,29 @@ class Services:
     store: SqliteStore
     apps: Apps
     keys: AppKeys
+    safe: Safe
+    users: UserTokens
+    connections: Connections
     in_flight: InFlight
     wake: Callable[[], None]
     """To be called after a write that may have told of something: streams then look at once."""
 
     @classmethod
-    def of(cls, store: SqliteStore, *, wake: Callable[[], None] = lambda: None) -> Self:
-        """Over a store."""
-        return cls(store, Apps(store), AppKeys(store), InFlight(), wake)
+    def of(
+        cls, store: SqliteStore, source: KeySource, *, wake: Callable[[], None] = lambda: None
+    ) -> Self:
+        """Over a store, whose tokens are sealed with the key that *source* has."""
+        safe = Safe(store, source)
+        return cls(
+            store,
+            Apps(store),
+            AppKeys(store),
+            safe,
+            UserTokens(store, safe),
+            Connections(store, safe, wake=wake),
+            InFlight(),
+            wake,
+        )
 
 
 @attrs.frozen

@@ -122,3 +122,16 @@ class UnavailableError(VendoRefusedError):
 
     code = "unavailable"
     status = 503
+
+
+class RevokedForGoodError(VendoRefusedError):
+    """What was disconnected is connected anew, and not changed."""
+
+    code = "connection_revoked"
+
+
+class UpstreamFailedError(VendoRefusedError):
+    """The connection is there, and does not work."""
+
+    code = "upstream_error"
+    status = 502
