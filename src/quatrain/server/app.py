@@ -62,7 +62,7 @@ def create_app(
     )
     dispatcher = Dispatcher(store)
     vendo = VendoServices.of(store, key_source(settings.secret_key, settings.database))
-    managed = Services(velocity, installs, velerian, store, dispatcher.wake)
+    managed = Services(velocity, installs, velerian, vendo, store, dispatcher.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

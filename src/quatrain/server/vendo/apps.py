@@ -45,6 +45,10 @@ class Apps:
         }
         return self._store.write_blocking(ensure, params)
 
+    def find(self, tenant: str, slug: str) -> App | None:
+        """The tenant's app *slug*; None when there is none."""
+        return self._store.read_blocking(find, {"tenant": tenant, "slug": slug})
+
     def list(self, tenant: str) -> list[App]:
         """Every app of the tenant, oldest first."""
         return self._store.read_blocking(_list, tenant)

@@ -17,7 +17,7 @@ from .connections import CONNECTED, OAUTH, STATIC, Connection
 from .tokens import Token
 
 
-def connection(found: Connection, setup_url: str) -> dict[str, Any]:
+def connection(found: Connection, setup_url: str | None) -> dict[str, Any]:
     """As its app sees it; one that does not work says where a person can mend that."""
     known = CATALOGUE[found.slug]
     return {
