@@ -83,6 +83,9 @@ def serve(
             f"  export VOS_EXT_KEY=$(quatrain velocity install local {file})\n"
             f"  export VELERIAN_BASE_URL={url}"
             f" VELERIAN_API_KEY=$(quatrain velerian keys create {file})\n"
+            f"  export VENDO_BASE_URL={url} VENDO_CREDENTIALS_URL={url}/credentials"
+            f" VENDO_DATA_PROXY_URL={url}/composio\n"
+            f"  export VENDO_API_KEY=$(quatrain vendo keys create {file})\n"
             "Ctrl-C stops it."
         )
         try:
