@@ -121,7 +121,7 @@ class Settings:
     ``module:function``. It runs inside the platform."""
 
     secret_key: Secret | None = attrs.field(default=None, converter=_secret_key, repr=False)
-    """What Vendo's tokens are sealed with in the database: 32 random bytes in URL-safe base64, or
+    """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or
     several such with commas between, of which the first seals and all open. By default that of the
     environment variable QUATRAIN_SECRET_KEY, else that of the file ``<database>.key``, which is
     made when it is first needed."""

@@ -39,7 +39,7 @@ class Ring:
 
     @classmethod
     def parse(cls, text: Secret) -> Ring:
-        """One key, or several with commas between: each 32 bytes in URL-safe base64.
+        """One key, or several with commas between: each 32 bytes in base64, of either alphabet.
 
         Raises ConfigError.
         """
@@ -114,7 +114,7 @@ def _key(text: str) -> bytes:
     if len(key) != KEY_BYTES:
         # its text is not told: it may be a key with a slip in it
         raise ConfigError(
-            f"a secret key is {KEY_BYTES} random bytes in URL-safe base64, which are 43 characters;"
+            f"a secret key is {KEY_BYTES} random bytes in base64, which are 43 characters, or 44;"
             " several have commas between"
         )
     return key

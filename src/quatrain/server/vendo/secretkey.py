@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import attrs
 
@@ -33,6 +33,11 @@ class GivenKey:
     """A key that somebody else keeps."""
 
     ring: Ring
+
+    @classmethod
+    def of(cls, text: Secret) -> Self:
+        """As ``Ring.parse`` reads it. Raises ConfigError."""
+        return cls(Ring.parse(text))
 
     def load(self, *, may_create: bool) -> Ring:
         """The keys that were given."""
@@ -80,8 +85,7 @@ class KeyFile:
             return Ring.parse(Secret(text.decode("ascii").strip()))
         except (UnicodeDecodeError, ConfigError):
             raise ConfigError(
-                f"the secret key's file {self.path} holds no key, which would be 32 bytes in"
-                " URL-safe base64"
+                f"the secret key's file {self.path} holds no key, which would be 32 bytes in base64"
             ) from None
 
     def _create(self) -> None:
@@ -117,5 +121,5 @@ def key_source(given: Secret | None, database: Path) -> KeySource:
     """
     text = given or Secret(os.environ.get(VARIABLE, ""))
     if text:
-        return GivenKey(Ring.parse(text))
+        return GivenKey.of(text)
     return KeyFile(database.absolute().with_name(f"{database.name}.key"))
