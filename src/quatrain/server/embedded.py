@@ -50,7 +50,9 @@ class EmbeddedPlatform:
     its data in Velocity OS, ``velerian_key`` all of it in Velerian, and ``vendo_key`` is one of the
     tenant's app "local" in Vendo. They live in this process's memory only: the database neither
     stores nor lists them, and they end with this object.
-    ``webhook_secret`` signs the webhooks of ``add_webhook``.
+    ``webhook_secret`` signs the webhooks of ``add_webhook``. What is connected in Vendo is sealed
+    with the key in the environment's QUATRAIN_SECRET_KEY, or in the file ``<database>.key``, which
+    is made when it is first needed.
 
     A new database is filled with *seed*, a made-up business of that tenant, or nothing. What a
     model says to Velerian's ABPs and networks comes from *velerian_runner*: a callable, plain or a

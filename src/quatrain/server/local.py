@@ -40,7 +40,9 @@ class LocalPlatform:
     ``velocity_key`` all of the tenant's data in Velocity OS, ``velerian_key`` all of it in
     Velerian; ``vendo_key`` is one of the tenant's app "local" in Vendo. They live in this process's
     memory only: the database neither stores nor lists them, and nothing is left to revoke.
-    ``webhook_secret`` signs the webhooks of ``add_webhook``.
+    ``webhook_secret`` signs the webhooks of ``add_webhook``. What is connected in Vendo is sealed
+    with the key in the environment's QUATRAIN_SECRET_KEY, or in the file ``<database>.key``, which
+    is made when it is first needed.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
     Without *background*, webhooks and runs that wait in the database are left to other platforms on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Any, Self
 
@@ -81,3 +82,13 @@ def change(store: SqliteStore, statement: str, *values: Any) -> None:
         connection.execute(statement, values)
 
     store.write_blocking(run, None)
+
+
+def told(app: Starlette, slug: str = APP, *, whole: bool = False) -> list[Any]:
+    """The events of the app with that slug: each one's kind, or *whole*."""
+    statement = (
+        "SELECT e.payload FROM vendo_events e JOIN vendo_apps a ON a.id = e.app_id"
+        " WHERE a.slug = ? ORDER BY e.id"
+    )
+    payloads = [json.loads(text) for (text,) in rows(app.state.store, statement, slug)]
+    return payloads if whole else [each["kind"] for each in payloads]

@@ -10,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from quatrain.server import Settings, create_app
+from quatrain.server.vendo.broker import Connections
 
 from .._support import ServerClock
 from ._support import Caller
@@ -35,3 +36,9 @@ async def wire(platform: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 def caller(platform: Starlette, wire: httpx.AsyncClient) -> Caller:
     """The app "shop" of the tenant "acme"."""
     return Caller.new(platform, wire)
+
+
+@pytest.fixture
+def connections(platform: Starlette) -> Connections:
+    found: Connections = platform.state.vendo.connections
+    return found

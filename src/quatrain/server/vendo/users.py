@@ -19,6 +19,7 @@ from quatrain.server.store import SqliteStore
 
 from .records import UserTokenInvalidError
 from .safe import Safe
+from .sealing import Ring
 
 DEFAULT_SECONDS: Final = 3_600
 MAX_SECONDS: Final = 365 * 24 * 3_600
@@ -56,18 +57,7 @@ class UserTokens:
 
     async def user_of(self, token: bytes, tenant: str) -> str:
         """The user's id. Raises UserTokenInvalidError."""
-        ring = await self._safe.ring()
-        header, _, rest = token.decode("latin-1").partition(".")
-        payload, _, signature = rest.partition(".")
-        content = f"{header}.{payload}"
-        # compared as text: there is one way to write a signature, and one header
-        genuine = [
-            hmac.compare_digest(_signature(key, content).encode(), signature.encode())
-            for key in ring.signing
-        ]
-        if header != _HEADER or len(token) > _MAX_LENGTH or not any(genuine):
-            raise UserTokenInvalidError("X-Vendo-User-JWT is no token of this platform's")
-        claims = _claims(payload)
+        claims = read(await self._safe.ring(), token)
         if claims["aud"] != tenant:
             raise UserTokenInvalidError("X-Vendo-User-JWT is of another tenant's user")
         if self._store.now_ms() >= claims["exp"] * 1_000:
@@ -76,11 +66,24 @@ class UserTokens:
         return user_id
 
 
-def _claims(payload: str) -> dict[str, Any]:
+def read(ring: Ring, token: bytes) -> dict[str, Any]:
+    """The claims of a token that was signed with one of the keys; its time may be over.
+
+    Raises UserTokenInvalidError.
+    """
+    header, _, rest = token.decode("latin-1").partition(".")
+    payload, _, signature = rest.partition(".")
+    content = f"{header}.{payload}"
+    # compared as text: there is one way to write a signature, and one header
+    genuine = [
+        hmac.compare_digest(_signature(key, content).encode(), signature.encode())
+        for key in ring.signing
+    ]
+    if header != _HEADER or len(token) > _MAX_LENGTH or not any(genuine):
+        raise UserTokenInvalidError("X-Vendo-User-JWT is no token of this platform's")
     # signed here, so it is what is written above
-    claims: dict[str, Any] = json.loads(
-        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-    )
+    text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    claims: dict[str, Any] = json.loads(text)
     return claims
 
 
