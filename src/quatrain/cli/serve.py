@@ -60,6 +60,9 @@ def serve(
     """Serve the local platform on this machine until Ctrl-C.
 
     Requests under way are then finished, and what was answered is on the disk.
+
+    What is connected in Vendo is sealed with the key in QUATRAIN_SECRET_KEY (32 random bytes in
+    base64), or in a file beside the database, which is made when it is first needed.
     """
     settings = Settings(
         database=database,

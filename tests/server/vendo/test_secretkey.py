@@ -167,12 +167,15 @@ async def prepare(database: Path, secret_key: Secret | None) -> None:
         await app.state.vendo.connections.connect("acme", "shop", "openai", key=Secret("o-1"))
 
 
-async def test_another_key(database: Path) -> None:
+async def test_another_key(database: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is opened, nothing is written; with the right one all is there."""
     first = new_key()
     await prepare(database, first)
     with pytest.raises(UnavailableError, match="sealed with the secret key"):
         await use(database, new_key())
+    (warning,) = caplog.messages
+    assert "sealed with the secret key" in warning
+    assert first.reveal() not in warning
     app = create_app(Settings(database=database, seed=None))
     async with app.router.lifespan_context(app):
         assert [("openai",)] == rows(app.state.store, "SELECT slug FROM vendo_connections")
@@ -184,7 +187,7 @@ async def test_a_key_file_that_was_lost(database: Path, file: Path) -> None:
     await prepare(database, None)
     kept = file.read_bytes()
     file.unlink()
-    with pytest.raises(UnavailableError, match="No such file"):
+    with pytest.raises(UnavailableError, match=r"No such file.* sealed with the secret key"):
         await use(database, None)
     assert not file.exists()
     file.write_bytes(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from typing import Final
 
@@ -10,9 +11,10 @@ from quatrain.errors import ConfigError
 from quatrain.server.store import SqliteStore, queries
 
 from .records import UnavailableError
-from .sealing import Ring, foreign
+from .sealing import Ring, foreign, name_of
 from .secretkey import KeySource
 
+_log: Final = logging.getLogger("quatrain.server")
 _SQL: Final = queries.load("vendo_connections")
 
 
@@ -23,6 +25,7 @@ class Safe:
         self._store = store
         self._source = source
         self._ring: Ring | None = None
+        self._warned = ""
 
     async def ring(self) -> Ring:
         """The platform's secret keys, of which a first one is made if need be.
@@ -31,8 +34,18 @@ class Safe:
         database was sealed with. Nothing is then written, and it is tried again the next time.
         """
         if self._ring is None:
-            self._ring = await asyncio.to_thread(self._load)
+            try:
+                self._ring = await asyncio.to_thread(self._load)
+            except UnavailableError as exc:
+                self._warn(str(exc))
+                raise
         return self._ring
+
+    def _warn(self, why: str) -> None:
+        # whoever runs the platform can mend it, and need not read it with every request
+        if why != self._warned:
+            self._warned = why
+            _log.warning("Vendo's tokens can't be used: %s", why)
 
     def _load(self) -> Ring:
         sealed = self._store.read_blocking(_newest, None)
@@ -40,7 +53,10 @@ class Safe:
             # a new key would open nothing of what is there: then the right one is missing
             ring = self._source.load(may_create=sealed is None)
         except ConfigError as exc:
-            raise UnavailableError(str(exc)) from exc
+            text = str(exc)
+            if sealed is not None:
+                text += f"; the database's tokens were sealed with the secret key {name_of(sealed)}"
+            raise UnavailableError(text) from exc
         if sealed is not None and not ring.knows(sealed):
             raise UnavailableError(foreign(sealed, ring))
         return ring

@@ -98,11 +98,16 @@ def new_key() -> Secret:
 
 def foreign(sealed: bytes, ring: Ring) -> str:
     """Why *sealed* can't be opened, in words."""
-    with_key = sealed[1:_HEAD].hex() if sealed[:1] == _VERSION else "of another version"
     return (
-        f"the database's tokens were sealed with the secret key {with_key}, and this platform has"
-        f" {', '.join(ring.names)}: give it the right one, behind a comma if it is an old one"
+        f"the database's tokens were sealed with the secret key {name_of(sealed)}, and this"
+        f" platform has {', '.join(ring.names)}: give it the right one, behind a comma if it is an"
+        " old one"
     )
+
+
+def name_of(sealed: bytes) -> str:
+    """By what the key is told apart that *sealed* was sealed with."""
+    return sealed[1:_HEAD].hex() if sealed[:1] == _VERSION else "of another version"
 
 
 def _key(text: str) -> bytes:

@@ -26,6 +26,7 @@ class KeySource(Protocol):
 
     def load(self, *, may_create: bool) -> Ring:
         """The keys; a new one only with *may_create*. Raises ConfigError; blocks."""
+        ...
 
 
 @attrs.frozen
