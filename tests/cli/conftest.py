@@ -23,6 +23,8 @@ UNSET = dict.fromkeys(
             "VOS_BASE_URL",
             "VOS_EXT_KEY",
         ),
+        *("VENDO_BASE_URL", "VENDO_API_KEY", "VENDO_CREDENTIALS_URL", "VENDO_DATA_PROXY_URL"),
+        "QUATRAIN_SECRET_KEY",
         *("VERITY_BASE_URL", "VERITY_API_KEY", "VERITY_NAMESPACE", "FORCE_COLOR"),
     ]
 )

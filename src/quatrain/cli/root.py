@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "keys": "Make, list and revoke the API keys of a database.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",
     "velerian": "Make keys, governed processes and networks, and look at runs.",
+    "vendo": "Connect integrations, and make keys for the apps that use them.",
     "velocity": "Let extensions in, and change the business data that they see.",
     "webhooks": "Say where events go, look at what was sent, and receive it.",
 }

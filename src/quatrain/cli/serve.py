@@ -60,6 +60,9 @@ def serve(
     """Serve the local platform on this machine until Ctrl-C.
 
     Requests under way are then finished, and what was answered is on the disk.
+
+    What is connected in Vendo is sealed with the key in QUATRAIN_SECRET_KEY (32 random bytes in
+    base64), or in a file beside the database, which is made when it is first needed.
     """
     settings = Settings(
         database=database,
@@ -83,6 +86,9 @@ def serve(
             f"  export VOS_EXT_KEY=$(quatrain velocity install local {file})\n"
             f"  export VELERIAN_BASE_URL={url}"
             f" VELERIAN_API_KEY=$(quatrain velerian keys create {file})\n"
+            f"  export VENDO_BASE_URL={url} VENDO_CREDENTIALS_URL={url}/credentials"
+            f" VENDO_DATA_PROXY_URL={url}/composio\n"
+            f"  export VENDO_API_KEY=$(quatrain vendo keys create {file})\n"
             "Ctrl-C stops it."
         )
         try:

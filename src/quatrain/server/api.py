@@ -50,7 +50,7 @@ class PlatformAPI(ABC):
                 await send_json(send, 200, content)
             return
         content = self.envelope(problem, scope[REQUEST_ID])
-        await send_json(send, problem.status, content, problem.raw_headers)
+        await send_json(send, problem.status, content, self.headers_of(problem))
 
     @abstractmethod
     async def answer(self, scope: Scope, receive: Receive) -> Any:
@@ -63,6 +63,10 @@ class PlatformAPI(ABC):
     @abstractmethod
     def envelope(self, problem: ProblemError, request_id: str) -> dict[str, Any]:
         """The JSON of an error."""
+
+    def headers_of(self, problem: ProblemError) -> list[tuple[bytes, bytes]]:
+        """What an error's answer has besides."""
+        return problem.raw_headers
 
 
 def bearer(scope: Scope) -> bytes | None:

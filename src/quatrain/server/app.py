@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -26,6 +26,10 @@ from .velerian.call import Services as VelerianServices
 from .velerian.endpoints import AGENTICX, V2
 from .velerian.worker import RunWorker
 from .velocity import BusinessData, Installs, VelocityAPI, seed_once
+from .vendo import endpoints as vendo_endpoints
+from .vendo.api import VendoAPI
+from .vendo.call import Services as VendoServices
+from .vendo.secretkey import key_source
 from .verity import VerityAPI
 from .webhooks import Dispatcher
 
@@ -39,10 +43,10 @@ def create_app(
     """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
     ``app.state`` is for who embeds the platform: ``store``, ``keys``, ``installs`` (Velocity OS's
-    keys), ``velocity`` (its business data), ``velerian`` (the services of Velerian's half), and
-    ``dispatcher`` (of webhooks) and ``run_worker``, which work in the background. To learn of an
-    unusable database as a ConfigError, call ``app.state.store.open()`` first; the lifespan then
-    finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
+    keys), ``velocity`` (its business data), ``velerian`` and ``vendo`` (the services of those
+    halves), and ``dispatcher`` (of webhooks) and ``run_worker``, which work in the background. To
+    learn of an unusable database as a ConfigError, call ``app.state.store.open()`` first; the
+    lifespan then finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
@@ -57,7 +61,8 @@ def create_app(
         wake=run_worker.wake,
     )
     dispatcher = Dispatcher(store)
-    managed = Services(velocity, installs, velerian, store, dispatcher.wake)
+    vendo = VendoServices.of(store, key_source(settings.secret_key, settings.database))
+    managed = Services(velocity, installs, velerian, vendo, store, dispatcher.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -82,6 +87,13 @@ def create_app(
             ),
             Platform("/api/v2", VelerianAPI(velerian, V2)),
             Platform("/api/agenticx", VelerianAPI(velerian, AGENTICX)),
+            Platform(
+                "/api",
+                VendoAPI(vendo, vendo_endpoints.API),
+                only=("deployments", "integrations", "billing"),
+            ),
+            Platform("/credentials", VendoAPI(vendo, vendo_endpoints.CREDENTIALS)),
+            Platform("/composio", VendoAPI(vendo, vendo_endpoints.COMPOSIO)),
             Route("/healthz", Health(store)),
         ],
         middleware=[
@@ -102,29 +114,34 @@ def create_app(
     app.state.velocity = velocity
     app.state.installs = installs
     app.state.velerian = velerian
+    app.state.vendo = vendo
     app.state.dispatcher = dispatcher
     app.state.run_worker = run_worker
     return app
 
 
 class Platform(BaseRoute):
-    """A sub-app under a prefix, which alone judges what comes below.
+    """A sub-app under a prefix, which alone judges what comes below, or below *only* some names.
 
     Starlette's own Mount matches with a regular expression that no newline passes, and namespaces
     may hold one.
     """
 
-    def __init__(self, prefix: str, app: App) -> None:
+    def __init__(self, prefix: str, app: App, *, only: Collection[str] = ()) -> None:
         self.prefix = prefix
         self.app = app
+        self._only = frozenset(only)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Everything below the prefix, whatever the method."""
         root: str = scope.get("root_path", "")
         path: str = scope["path"]
-        if scope["type"] == "http" and path.startswith(f"{root}{self.prefix}/"):
-            return Match.FULL, {"root_path": root + self.prefix}
-        return Match.NONE, {}
+        mount = f"{root}{self.prefix}/"
+        if scope["type"] != "http" or not path.startswith(mount):
+            return Match.NONE, {}
+        if self._only and path[len(mount) :].partition("/")[0] not in self._only:
+            return Match.NONE, {}
+        return Match.FULL, {"root_path": root + self.prefix}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request over."""

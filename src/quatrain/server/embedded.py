@@ -47,9 +47,12 @@ class EmbeddedPlatform:
     ``env``; the parent's goes on untouched.
 
     ``api_key`` opens the effect ledger's test data of the tenant "local", ``velocity_key`` all of
-    its data in Velocity OS, and ``velerian_key`` all of it in Velerian. They live in this process's
-    memory only: the database neither stores nor lists them, and they end with this object.
-    ``webhook_secret`` signs the webhooks of ``add_webhook``.
+    its data in Velocity OS, ``velerian_key`` all of it in Velerian, and ``vendo_key`` is one of the
+    tenant's app "local" in Vendo. They live in this process's memory only: the database neither
+    stores nor lists them, and they end with this object.
+    ``webhook_secret`` signs the webhooks of ``add_webhook``. What is connected in Vendo is sealed
+    with the key in the environment's QUATRAIN_SECRET_KEY, or in the file ``<database>.key``, which
+    is made when it is first needed.
 
     A new database is filled with *seed*, a made-up business of that tenant, or nothing. What a
     model says to Velerian's ABPs and networks comes from *velerian_runner*: a callable, plain or a
@@ -72,6 +75,7 @@ class EmbeddedPlatform:
         self.api_key: Secret = lent.api_key
         self.velocity_key: Secret = lent.velocity_key
         self.velerian_key: Secret = lent.velerian_key
+        self.vendo_key: Secret = lent.vendo_key
         self.webhook_secret: Secret = lent.webhook_secret
         self._lock = threading.RLock()
         self._wanted = False
@@ -109,7 +113,7 @@ class EmbeddedPlatform:
     def env(self) -> dict[str, str]:
         """Environment variables that lead quatrain, its commands and the vendors' own SDKs here.
 
-        They hold the three keys and ``webhook_secret`` in plain text.
+        They hold the four keys and ``webhook_secret`` in plain text.
         """
         return {
             "QUATRAIN_URL": self.url,
@@ -121,6 +125,10 @@ class EmbeddedPlatform:
             "VOS_WEBHOOK_SECRET": self.webhook_secret.reveal(),
             "VELERIAN_BASE_URL": self.url,
             "VELERIAN_API_KEY": self.velerian_key.reveal(),
+            "VENDO_BASE_URL": self.url,
+            "VENDO_CREDENTIALS_URL": f"{self.url}/credentials",
+            "VENDO_DATA_PROXY_URL": f"{self.url}/composio",
+            "VENDO_API_KEY": self.vendo_key.reveal(),
         }
 
     @property

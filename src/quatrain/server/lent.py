@@ -11,6 +11,7 @@ from quatrain._secret import Secret
 from .keys import Mode, new_secret
 from .velerian import keys as velerian_keys
 from .velocity import installs
+from .vendo import keys as vendo_keys
 from .webhooks.endpoints import new_signing_secret
 
 
@@ -24,6 +25,8 @@ class Lent:
     """Velocity OS's."""
     velerian_key: Secret
     """Velerian's."""
+    vendo_key: Secret
+    """Vendo's."""
     webhook_secret: Secret
     """Signs webhooks."""
 
@@ -34,5 +37,6 @@ class Lent:
             api_key=new_secret(mode),
             velocity_key=installs.new_secret(),
             velerian_key=velerian_keys.new_secret(),
+            vendo_key=vendo_keys.new_secret(),
             webhook_secret=new_signing_secret(),
         )

@@ -38,9 +38,11 @@ class LocalPlatform:
 
     ``api_key`` opens the effect ledger's test data, or its *live* data, of one *tenant*, and
     ``velocity_key`` all of the tenant's data in Velocity OS, ``velerian_key`` all of it in
-    Velerian. They live in this process's memory only: the database neither stores nor lists them,
-    and nothing is left to revoke.
-    ``webhook_secret`` signs the webhooks of ``add_webhook``.
+    Velerian; ``vendo_key`` is one of the tenant's app "local" in Vendo. They live in this process's
+    memory only: the database neither stores nor lists them, and nothing is left to revoke.
+    ``webhook_secret`` signs the webhooks of ``add_webhook``. What is connected in Vendo is sealed
+    with the key in the environment's QUATRAIN_SECRET_KEY, or in the file ``<database>.key``, which
+    is made when it is first needed.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
     Without *background*, webhooks and runs that wait in the database are left to other platforms on
@@ -74,6 +76,7 @@ class LocalPlatform:
         self.api_key = lent.api_key
         self.velocity_key = lent.velocity_key
         self.velerian_key = lent.velerian_key
+        self.vendo_key = lent.vendo_key
         self.webhook_secret = lent.webhook_secret
         self.portal = Portal(self._make_app, name="quatrain-local")
         self._app: Starlette | None = None
@@ -92,6 +95,21 @@ class LocalPlatform:
     def velerian_url(self) -> str:
         """The origin of Velerian, for a client that uses this platform's transport."""
         return ORIGIN
+
+    @property
+    def vendo_url(self) -> str:
+        """The origin of Vendo, for a client that uses this platform's transport."""
+        return ORIGIN
+
+    @property
+    def vendo_credentials_url(self) -> str:
+        """Vendo's credentials host, for a client that uses this platform's transport."""
+        return f"{ORIGIN}/credentials"
+
+    @property
+    def vendo_data_proxy_url(self) -> str:
+        """Vendo's data proxy, for a client that uses this platform's transport."""
+        return f"{ORIGIN}/composio"
 
     @property
     def manage_url(self) -> str:
@@ -188,6 +206,7 @@ class LocalPlatform:
         self._app.state.keys.lend(self.api_key, mode=self._mode, tenant=self._tenant)
         self._app.state.installs.lend(self.velocity_key, tenant=self._tenant)
         self._app.state.velerian.keys.lend(self.velerian_key, tenant=self._tenant)
+        self._app.state.vendo.keys.lend(self.vendo_key, tenant=self._tenant)
         return self._app
 
 

@@ -102,6 +102,7 @@ def not_found() -> ProblemError:
     """404: no such path."""
     text = (
         "there is nothing at this path; the effect ledger is at /v1, Velocity OS at"
-        " /api/v1/extensions, Velerian at /api/v2, what manages them at /manage/v1"
+        " /api/v1/extensions, Velerian at /api/v2, Vendo at /api/deployments, what manages them at"
+        " /manage/v1"
     )
     return ProblemError(404, "not_found", text)

@@ -9,9 +9,11 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from quatrain._secret import Secret
 from quatrain.errors import ConfigError
 
 from .velerian.runner import Runner, checked, echo, load
+from .vendo.sealing import Ring
 
 DEFAULT_PORT: Final = 8787
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -46,6 +48,14 @@ def _is_loopback(host: str) -> bool:
 
 def _runner(value: str | Runner) -> Runner:
     return load(value) if isinstance(value, str) else checked(value)
+
+
+def _secret_key(value: str | Secret | None) -> Secret | None:
+    if value is None:
+        return None
+    key = Secret(value)
+    Ring.parse(key)
+    return key
 
 
 def _check_host(_: Any, __: Any, host: str) -> None:
@@ -109,6 +119,12 @@ class Settings:
     velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
     """What a model says to Velerian's ABPs and networks: a callable, or its name as
     ``module:function``. It runs inside the platform."""
+
+    secret_key: Secret | None = attrs.field(default=None, converter=_secret_key, repr=False)
+    """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or
+    several such with commas between, of which the first seals and all open. By default that of the
+    environment variable QUATRAIN_SECRET_KEY, else that of the file ``<database>.key``, which is
+    made when it is first needed."""
 
     @property
     def loopback(self) -> bool:

@@ -24,6 +24,9 @@ PATHS = [
     *("/velerian/keys", "/velerian/abps", "/velerian/networks", "/velerian/runs"),
     *("/velerian/abps/loan-review/deploy", "/velerian/keys/key_1/revoke"),
     *("/velerian/approvals/x/approve", "/velerian/approvals/x/reject", "/velerian/approvals"),
+    *("/vendo/apps", "/vendo/keys", "/vendo/connections", "/vendo/user-tokens", "/vendo/reseal"),
+    *("/vendo/connections/x/status", "/vendo/connections/x/metadata", "/vendo/keys/key_1/revoke"),
+    *("/vendo/connections/x/bind", "/vendo/connections/x/unbind"),
 ]
 
 texts = st.text() | st.sampled_from(
@@ -39,7 +42,8 @@ fields = st.sampled_from(
         *("timeframe", "quadrant", "assignee", "deadline", "role", "email", "output", "tier"),
         *("source", "url", "events", "extension", "secret", "event", "payload"),
         *("policy", "abp_id", "state", "model_id", "reason", "by", "user_id", "rate_per_minute"),
-        *("expires_at", "default", "rules", "when", "then", "field", "op", "value"),
+        *("app", "key", "status", "error_message", "metadata", "external_id", "connection_id"),
+        *("seconds", "expires_at", "default", "rules", "when", "then", "field", "op", "value"),
     ]
 )
 json_bodies = (st.dictionaries(fields, values) | values).map(
@@ -101,6 +105,9 @@ quick = settings(
 @given(path=st.sampled_from(PATHS), body=bodies)
 @example(path="/webhooks", body=b'{"url":"http://[::1"}')
 @example(path="/webhooks", body=b'{"url":"http://\\ud800/"}')
+@example(path="/vendo/connections", body=b'{"slug":"openai","key":"k","user_id":"\\ud800"}')
+@example(path="/vendo/connections", body=b'{"slug":"slack","metadata":{"\\ud800":1}}')
+@example(path="/vendo/user-tokens", body=b'{"user_id":"u","seconds":31536000}')
 @example(path="/webhooks/trigger", body=b'{"event":"team.added","payload":{"\\ud800":1}}')
 @example(path="/velocity/modules/x", body=b'{"output":' + b"[" * 300 + b"]" * 300 + b"}")
 def test_any_body(platform: Platform, path: str, body: bytes) -> None:
@@ -121,6 +128,8 @@ def test_any_path(platform: Platform, segment: str, method: str) -> None:
         *(f"/webhooks/deliveries/{name}/resend", f"/velocity/modules/{name}", f"/{name}"),
         *(f"/velerian/keys/{name}/revoke", f"/velerian/abps/{name}/deploy"),
         *(f"/velerian/approvals/{name}/approve", f"/velerian/runs/{name}"),
+        *(f"/vendo/connections/{name}", f"/vendo/connections/{name}/disconnect"),
+        *(f"/vendo/connections/{name}/revoke-grant", f"/vendo/keys/{name}/revoke"),
     ):
         platform.request(method, path, content=b'{"action": "x", "output": 1}')
 

@@ -14,6 +14,7 @@ from quatrain.server.asgi import Scope as Request
 from quatrain.server.keys import KeyRing, Principal, Scope
 from quatrain.server.problems import ProblemError, RefusedError
 from quatrain.server.velerian.records import VelerianRefusedError
+from quatrain.server.vendo.records import VendoRefusedError
 
 from .call import Call, Services
 from .endpoints import ROUTES
@@ -62,7 +63,7 @@ class ManageAPI(PlatformAPI):
 
     def of_refusal(self, refusal: RefusedError) -> ProblemError:
         """What there is not, and what can't be any more."""
-        if isinstance(refusal, VelerianRefusedError):
+        if isinstance(refusal, VelerianRefusedError | VendoRefusedError):
             return ProblemError(refusal.status, refusal.code, str(refusal))
         return ProblemError(_STATUS_OF[refusal.code], refusal.code, str(refusal))
 

@@ -12,6 +12,7 @@ from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.store import SqliteStore
 from quatrain.server.velerian.call import Services as VelerianServices
 from quatrain.server.velocity import Account, BusinessData, Extension, Installs
+from quatrain.server.vendo.call import Services as VendoServices
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ class Services:
     business: BusinessData
     installs: Installs
     velerian: VelerianServices
+    vendo: VendoServices
     store: SqliteStore
     wake: Callable[[], None]
 

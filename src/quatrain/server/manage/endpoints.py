@@ -8,7 +8,7 @@ from typing import Any, Final
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.routes import Routes
 
-from . import hooks, velerian, velocity
+from . import hooks, velerian, velocity, vendo
 from .call import Call
 
 
@@ -47,6 +47,23 @@ ROUTES: Final[Routes[Endpoint[Call]]] = Routes(
         "POST /velerian/approvals/{approval_id}/reject": _at(velerian.reject),
         "GET /velerian/runs": _at(velerian.list_runs),
         "GET /velerian/runs/{run_id}": _at(velerian.get_run),
+        "GET /vendo/apps": _at(vendo.list_apps),
+        "POST /vendo/apps": _at(vendo.add_app),
+        "GET /vendo/keys": _at(vendo.list_keys),
+        "POST /vendo/keys": _at(vendo.add_key),
+        "POST /vendo/keys/{key_id}/revoke": _at(vendo.revoke_key),
+        "GET /vendo/connections": _at(vendo.list_connections),
+        "POST /vendo/connections": _at(vendo.connect),
+        "GET /vendo/connections/{connection_id}": _at(vendo.get_connection),
+        "POST /vendo/connections/{connection_id}/disconnect": _at(vendo.disconnect),
+        "POST /vendo/connections/{connection_id}/status": _at(vendo.set_status),
+        "POST /vendo/connections/{connection_id}/metadata": _at(vendo.set_metadata),
+        "POST /vendo/connections/{connection_id}/bind": _at(vendo.bind),
+        "POST /vendo/connections/{connection_id}/unbind": _at(vendo.unbind),
+        "POST /vendo/connections/{connection_id}/expire-token": _at(vendo.expire_token),
+        "POST /vendo/connections/{connection_id}/revoke-grant": _at(vendo.revoke_grant),
+        "POST /vendo/user-tokens": _at(vendo.add_user_token),
+        "POST /vendo/reseal": _at(vendo.reseal),
         "GET /webhooks": _at(hooks.list_endpoints),
         "POST /webhooks": _at(hooks.add_endpoint),
         "POST /webhooks/trigger": _at(hooks.trigger),

@@ -31,7 +31,7 @@ def emit(connection: sqlite3.Connection, now: int, app_id: int, kind: str, **fie
 
 
 def emit_to_bound(
-    connection: sqlite3.Connection, now: int, connection_id: int, kind: str, **fields: Any
+    connection: sqlite3.Connection, now: int, connection_id: int, kind: str, /, **fields: Any
 ) -> None:
     """Tell every app that is bound to the connection with this row id."""
     rows = connection.execute(_SQL["bound_apps"], {"connection_id": connection_id}).fetchall()

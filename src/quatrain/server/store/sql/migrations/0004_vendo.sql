@@ -68,6 +68,17 @@ CREATE TABLE vendo_tokens (
   updated_at     {int64} NOT NULL
 );
 
+-- What the simulated provider keeps of the grants that it gave: their refresh tokens, hashed.
+CREATE TABLE vendo_provider_grants (
+  id             {id},
+  connection_id  {int64} NOT NULL REFERENCES vendo_connections (id),
+  digest         {bytes} NOT NULL UNIQUE,
+  created_at     {int64} NOT NULL,
+  revoked_at     {int64}
+);
+
+CREATE INDEX vendo_provider_grants_of_connection ON vendo_provider_grants (connection_id);
+
 -- A visit to the connect page. An app's state is good for one.
 CREATE TABLE vendo_grants (
   id            {id},

@@ -1,0 +1,95 @@
+"""What the management API's endpoints of Vendo take; see ``schema``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+from quatrain.server.shapes import JsonObject, between, length, unless_none
+from quatrain.server.times import ms_of
+from quatrain.server.vendo.broker import MAX_KEY
+from quatrain.server.vendo.users import MAX_SECONDS
+
+Status = Literal["connected", "pending_setup", "needs_reauth", "error"]
+
+
+def _is_time(_: Any, __: Any, value: str) -> None:
+    ms_of(value)
+
+
+@attrs.frozen(kw_only=True)
+class AppBody:
+    """``POST /vendo/apps``."""
+
+    slug: str
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AppOfBody:
+    """``POST /vendo/connections/{id}/bind``, and ``…/unbind``."""
+
+    app: str
+
+
+@attrs.frozen(kw_only=True)
+class KeyBody:
+    """``POST /vendo/keys``."""
+
+    app: str | None = None
+    """None for the app "local"."""
+    connection_id: str | None = None
+    """For a key that opens this connection only."""
+    expires_at: str | None = attrs.field(default=None, validator=unless_none(_is_time))
+    """ISO-8601."""
+
+
+@attrs.frozen(kw_only=True)
+class ConnectBody:
+    """``POST /vendo/connections``."""
+
+    slug: str
+    app: str | None = None
+    """None for the app "local"."""
+    key: str | None = attrs.field(
+        default=None, validator=unless_none(length(1, MAX_KEY)), repr=False
+    )
+    """None for a grant of the simulated provider."""
+    user_id: str | None = None
+    """None for everybody."""
+    external_id: str | None = None
+    metadata: JsonObject | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionsQuery:
+    """``GET /vendo/connections``."""
+
+    revoked: bool = False
+    """Revoked ones, too."""
+    limit: int = attrs.field(default=1_000, validator=between(1, 1_000))
+    offset: int = attrs.field(default=0, validator=between(0, 2**60))
+
+
+@attrs.frozen(kw_only=True)
+class StatusBody:
+    """``POST /vendo/connections/{id}/status``."""
+
+    status: Status
+    error_message: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class MetadataBody:
+    """``POST /vendo/connections/{id}/metadata``."""
+
+    metadata: JsonObject
+
+
+@attrs.frozen(kw_only=True)
+class UserTokenBody:
+    """``POST /vendo/user-tokens``."""
+
+    user_id: str
+    seconds: int | None = attrs.field(default=None, validator=unless_none(between(1, MAX_SECONDS)))
