@@ -55,8 +55,9 @@ class AsyncClient:
         """A client with a platform of its own in this process, on the SQLite file *database*.
 
         Several processes may share the file. A new one holds a made-up founder's business, for
-        ``velocity`` to work on, and processes to invoke through ``velerian``. Needs the extra
-        ``[server]``. *namespace* is the effects' default.
+        ``velocity`` to work on, and processes to invoke through ``velerian``. For ``vendo``,
+        ``quatrain vendo connect`` connects integrations. Needs the extra ``[server]``. *namespace*
+        is the effects' default.
         Raises ConfigError when the extra is missing or the database can't be used.
         """
         try:
@@ -76,6 +77,13 @@ class AsyncClient:
             velerian=AsyncVelerianClient(
                 api_key=platform.velerian_key,
                 base_url=platform.velerian_url,
+                http_client=platform.async_http_client(),
+            ),
+            vendo=AsyncVendo(
+                platform.vendo_key,
+                base_url=platform.vendo_url,
+                credentials_url=platform.vendo_credentials_url,
+                data_proxy_url=platform.vendo_data_proxy_url,
                 http_client=platform.async_http_client(),
             ),
             verity=AsyncVerityClient(

@@ -147,6 +147,20 @@ class EmbeddedPlatform:
         """
         return self._running().local.add_webhook(url, events=events)
 
+    def connect(self, slug: str, *, key: str | Secret | None = None) -> str:
+        """Connect the integration *slug* in Vendo, as a person does on the connect page.
+
+        With the *key* that a person would paste; None has the simulated provider grant one. The app
+        "local" may use it, and is told: ``connection.connected``. Answers the connection's id.
+        Raises InputError for a slug or a key that can't be, StoreUnavailableError when the database
+        can't be used, ConfigError before ``start``.
+        """
+        return self._running().local.connect(slug, key=key)
+
+    def disconnect(self, connection_id: str) -> None:
+        """End a connection in Vendo: ``connection.disconnected``. Raises as ``connect`` does."""
+        self._running().local.disconnect(connection_id)
+
     def _running(self) -> _Serving:
         with self._lock:
             if not self._wanted:

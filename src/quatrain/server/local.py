@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Collection
 from os import PathLike
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
+from urllib.parse import quote
 
 import httpx
 from starlette.applications import Starlette
@@ -145,14 +146,35 @@ class LocalPlatform:
             who = client.get(f"{ORIGIN}/api/v1/extensions/whoami", headers=_as(self.velocity_key))
             if not who.is_success:
                 raise StoreUnavailableError(who.json()["error"]["message"])
-            answer = client.post(
-                f"{self.manage_url}/webhooks", json=body, headers=_as(self.api_key)
-            )
-        if not answer.is_success:
-            mistaken = answer.status_code == 422
-            kind = InputError if mistaken else StoreUnavailableError
-            raise kind(answer.json()["message"])
+        self._manage("webhooks", body)
         return self.webhook_secret
+
+    def connect(self, slug: str, *, key: str | Secret | None = None) -> str:
+        """Connect the integration *slug* in Vendo, as a person does on the connect page.
+
+        With the *key* that a person would paste; None has the simulated provider grant one. The app
+        "local" may use it, and is told: ``connection.connected``. Answers the connection's id.
+        Starts the platform. Raises InputError for a slug or a key that can't be,
+        StoreUnavailableError when the database can't be used.
+        """
+        key = None if key is None else Secret(key)  # rebound: no frame's locals show it
+        body = {"slug": slug, "key": None if key is None else key.reveal()}
+        connection_id: str = self._manage("vendo/connections", body)["connection_id"]
+        return connection_id
+
+    def disconnect(self, connection_id: str) -> None:
+        """End a connection in Vendo: ``connection.disconnected``. Raises as ``connect`` does."""
+        self._manage(f"vendo/connections/{quote(connection_id, safe='')}/disconnect", {})
+
+    def _manage(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Post to the management API. Raises InputError, StoreUnavailableError."""
+        with self.http_client() as client:
+            answer = client.post(f"{self.manage_url}/{path}", json=body, headers=_as(self.api_key))
+        content: dict[str, Any] = answer.json()
+        if not answer.is_success:
+            mistaken = 400 <= answer.status_code < 500
+            raise (InputError if mistaken else StoreUnavailableError)(content["message"])
+        return content
 
     def transport(self) -> PortalTransport:
         """A transport for an `httpx.Client`."""

@@ -1,76 +1,124 @@
-"""The platforms of a process have a key to Vendo, which is stored nowhere."""
+"""The platforms of a process have a key to Vendo, which is stored nowhere; clients work with it."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from quatrain import AsyncClient, Client, InputError
+from quatrain._tokens import TOKENS
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.server.local import LocalPlatform
 from quatrain.server.vendo.secretkey import VARIABLE
+from quatrain.vendo import NotConnected, Vendo
+
+SCRIPT = """
+from quatrain import vendo
+print(vendo.token("openai"), [each.slug for each in vendo.connections.list() if each.id])
+"""
 
 
 @pytest.fixture(autouse=True)
 def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-
-
-def connect(client: httpx.Client, manage: str, key: str) -> None:
-    """Slack, by a grant, for the app "local"."""
-    answer = client.post(
-        f"{manage}/vendo/connections",
-        json={"slug": "slack"},
-        headers={"authorization": f"Bearer {key}"},
-    )
-    assert answer.status_code == 200, answer.text
-
-
-def used(client: httpx.Client, origin: str, credentials: str, key: str) -> tuple[list[str], str]:
-    """What is connected, and the beginning of Slack's token."""
-    headers = {"authorization": f"Bearer {key}"}
-    listed = client.get(f"{origin}/api/deployments/me/connections", headers=headers).json()
-    token = client.get(f"{credentials}/slack", headers=headers).json()["access_token"]
-    names = [each["slug"] for each in listed["connections"] if each["status"] == "connected"]
-    return names, token[:15]
+    for name in ("VENDO_API_KEY", "VENDO_TOKEN_OPENAI", "VENDO_TOKEN_SLACK"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_without_a_socket(database: Path) -> None:
-    """And another platform on the file lends another key to the same app."""
-    for first in (True, False):
-        with LocalPlatform(database) as platform, platform.http_client() as client:
-            key = platform.vendo_key.reveal()
-            if first:
-                connect(client, platform.manage_url, platform.api_key.reveal())
-            assert (["slack"], "simulated-slack") == used(
-                client, platform.vendo_url, platform.vendo_credentials_url, key
-            )
-            assert platform.vendo_data_proxy_url.endswith("/composio")
-            listed = client.get(
-                f"{platform.manage_url}/vendo/keys",
-                headers={"authorization": f"Bearer {platform.api_key.reveal()}"},
-            )
-            assert {"items": []} == listed.json()
+    """What is connected is in the file, and the key to it is stored nowhere."""
+    with LocalPlatform(database) as platform:
+        platform.connect("openai", key="sk-pasted")
+    with LocalPlatform(database) as platform, platform.http_client() as client:
+        headers = {"authorization": f"Bearer {platform.api_key.reveal()}"}
+        listed = client.get(f"{platform.manage_url}/vendo/keys", headers=headers)
+        assert {"items": []} == listed.json()
+    with Client.local(database) as q:
+        assert "sk-pasted" == q.vendo.token("openai")
+
+
+async def test_awaited(database: Path) -> None:
+    """On asyncio and trio."""
+    with LocalPlatform(database) as platform:
+        platform.connect("slack")
+    async with AsyncClient.local(database) as q:
+        assert (await q.vendo.token("slack")).startswith("simulated-slack")
+        assert {"said": 1} == await q.vendo.data.execute("vendo.echo", {"said": 1})
 
 
 def test_over_http(database: Path) -> None:
-    """Its environment leads there."""
-    with EmbeddedPlatform(database) as platform, httpx.Client() as client:
-        env = platform.env
-        connect(client, f"{platform.url}/manage/v1", env["QUATRAIN_API_KEY"])
-        key = env["VENDO_API_KEY"]
-        assert key == platform.vendo_key.reveal()
-        assert (["slack"], "simulated-slack") == used(
-            client, env["VENDO_BASE_URL"], env["VENDO_CREDENTIALS_URL"], key
+    """The environment leads a process there that knows of nothing else."""
+    with EmbeddedPlatform(database) as platform:
+        platform.connect("openai", key="sk-pasted")
+        said = subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, **platform.env},
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        assert f"{platform.url}/composio" == env["VENDO_DATA_PROXY_URL"]
+    assert "sk-pasted ['openai']\n" == said.stdout
+
+
+def test_a_connection_that_is_ended(database: Path) -> None:
+    """Its token is gone."""
+    with LocalPlatform(database) as platform, platform.http_client() as http:
+        platform.disconnect(platform.connect("openai", key="sk-pasted"))
+        vendo = Vendo(
+            platform.vendo_key,
+            base_url=platform.vendo_url,
+            credentials_url=platform.vendo_credentials_url,
+            data_proxy_url=platform.vendo_data_proxy_url,
+            http_client=http,
+        )
+        with pytest.raises(NotConnected) as caught:
+            vendo.token("openai")
+    assert "connection_revoked" == caught.value.code
+
+
+def test_what_can_not_be_connected(database: Path) -> None:
+    """Is an input error, which does not tell the key."""
+    with LocalPlatform(database) as platform:
+        with pytest.raises(InputError, match="nothing"):
+            platform.connect("nothing")
+        with pytest.raises(InputError) as caught:
+            platform.connect("openai", key="sk-\n-secret")
+        assert "secret" not in str(caught.value)
+        with pytest.raises(InputError, match="con_1"):
+            platform.disconnect("con_1")
+
+
+def test_a_session_against_the_platform(database: Path) -> None:
+    """A token that the provider refuses is asked for again, and is another one where it is due."""
+    with LocalPlatform(database) as platform:
+        connection_id = platform.connect("slack")
+        seen: list[str] = []
+
+        def provider(request: httpx.Request) -> httpx.Response:
+            seen.append(request.headers["Authorization"])
+            if len(seen) == 1:
+                platform._manage(f"vendo/connections/{connection_id}/expire-token", {})
+            return httpx.Response(401 if len(seen) == 1 else 200)
+
+        with Client.local(database) as q:
+            transport = httpx.MockTransport(provider)
+            with q.vendo.session("slack", transport=transport) as session:
+                assert 200 == session.get("https://slack.example/").status_code
+    assert 2 == len(set(seen))
 
 
 def test_a_platform_that_connects_nothing(database: Path) -> None:
     """Has no secret key lying about."""
-    with LocalPlatform(database) as platform, platform.http_client() as client:
-        headers = {"authorization": f"Bearer {platform.vendo_key.reveal()}"}
-        url = f"{platform.vendo_url}/api/deployments/me/connections"
-        assert client.get(url, headers=headers).status_code == 200
+    with Client.local(database) as q:
+        assert [] == [each for each in q.vendo.connections.list() if each.id]
     assert not database.with_name(f"{database.name}.key").exists()
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens() -> None:
+    TOKENS.clear()
