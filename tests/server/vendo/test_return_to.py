@@ -85,6 +85,7 @@ def test_listed_origins_and_this_machine_are_returned_to(text: str, origin: str)
         "https://app.example/\0",
         "https://app.example/%zz",
         "https://app.example/\u3002",
+        "https://app.example/\u017f",  # an s, for who ignores case
         "https://app\u3002example/",
         "https://\uff41pp.example/",
         'https://app.example/"><script>alert(1)</script>',

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from quatrain.server.vendo.page import api
+from quatrain.server.vendo.page import api, visits
 
 from ..._support import ServerClock
 from ._visitor import Visitor, answer_in, rows
@@ -144,6 +144,22 @@ async def test_a_visit_lasts_a_quarter_of_an_hour(
     assert [200, 410, 410] == [before.status_code, after.status_code, posted.status_code]
     assert "This page is no longer valid" in after.text
     assert [] == rows(platform, CONNECTIONS)
+
+
+async def test_a_decision_that_comes_as_time_runs_out(
+    platform: Starlette, visitor: Visitor, clock: ServerClock
+) -> None:
+    """The transaction decides, not what was shown before it."""
+    await visitor.opened()
+    ((digest,),) = rows(platform, "SELECT digest FROM vendo_grants")
+    clock.advance(15 * 60 * 1_000)
+
+    decided = await platform.state.store.write(
+        lambda connection, now, _: visits.decide(connection, now, digest, "denied"), None
+    )
+
+    assert isinstance(decided, visits.VisitOverError)
+    assert [(None,)] == rows(platform, "SELECT completed_at FROM vendo_grants")
 
 
 async def test_connecting_again_is_told_before(platform: Starlette, visitor: Visitor) -> None:

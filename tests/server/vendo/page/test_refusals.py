@@ -108,6 +108,18 @@ async def test_a_revoked_app(platform: Starlette, visitor: Visitor) -> None:
     assert "was revoked" in response.text
 
 
+async def test_a_connections_key(platform: Starlette, visitor: Visitor) -> None:
+    """It opens its token, and connects nothing."""
+    made = await platform.state.vendo.connections.connect("acme", "shop", "notion")
+    connection_id = made.connection_id
+    _, secret = platform.state.vendo.keys.create("acme", "shop", connection_id=connection_id)
+
+    response = await visitor.http.get(visitor.address("notion", app_key=secret.reveal()))
+
+    assert (401, "This app is not known here") == said(response)
+    assert "the key of a connection" in response.text
+
+
 async def test_an_app_whose_key_has_expired(
     platform: Starlette, visitor: Visitor, clock: ServerClock
 ) -> None:
