@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from quatrain.server.embedded import EmbeddedPlatform
-from quatrain.server.vendo.page import page_url
+from quatrain.server.vendo.address import page_url
 
 _states = itertools.count()
 

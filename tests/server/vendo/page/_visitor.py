@@ -11,7 +11,7 @@ import httpx
 from starlette.applications import Starlette
 
 from quatrain._secret import Secret
-from quatrain.server.vendo.page import page_url
+from quatrain.server.vendo.address import page_url
 
 ORIGIN = "http://localhost"
 BACK = "http://127.0.0.1:3000/back"

@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from quatrain._secret import Secret
-from quatrain.server.vendo.page import page_url
+from quatrain.server.vendo.address import page_url
 
 from ._visitor import BACK, Visitor
 

@@ -3,7 +3,6 @@
 Source: contracts, Vendo, ``connect_url``; what the contract leaves open stands in the modules.
 """
 
-from .address import page_url
 from .api import ConnectPage
 
-__all__ = ["ConnectPage", "page_url"]
+__all__ = ["ConnectPage"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from quatrain._secret import Secret
-from quatrain.server.vendo.call import connect_page
+
+from .call import connect_page
 
 
 def page_url(origin: str, slug: str, *, app_key: Secret, return_to: str, state: str) -> str:
