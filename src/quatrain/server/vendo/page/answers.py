@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import jinja2
 
 from quatrain.server.asgi import Send
 from quatrain.server.vendo.return_to import ReturnTo
+
+if TYPE_CHECKING:
+    import jinja2
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -115,9 +117,22 @@ async def send(to: Send, answer: Answer) -> None:
     await to({"type": "http.response.body", "body": answer.body})
 
 
+def load() -> None:
+    """Read and compile everything, which blocks for a tenth of a second or two."""
+    templates()
+    style()
+
+
+def is_loaded() -> bool:
+    """Whether that was done, so that an answer can be made on the event loop."""
+    return bool(templates.cache_info().currsize and style.cache_info().currsize)
+
+
 @cache
 def templates() -> jinja2.Environment:
-    """Every template, loaded: no request waits for the disk."""
+    """Every template, compiled."""
+    import jinja2  # noqa: PLC0415 - as slow to import as all the rest of the platform
+
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(
             {

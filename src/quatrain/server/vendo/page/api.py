@@ -11,6 +11,7 @@ The connection is everybody's of the app's tenant: the contract's address names 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import sqlite3
@@ -109,7 +110,6 @@ class ConnectPage:
         self._services = services
         self._store = services.store
         self._allowed = allowed
-        answers.templates()
         self._routes = Routes(
             {
                 "GET /connect/{slug}": self.begin,
@@ -121,6 +121,8 @@ class ConnectPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, always with a page."""
+        if not answers.is_loaded():  # most platforms never show one
+            await asyncio.to_thread(answers.load)
         try:
             operation, path = self._routes.find(scope)
             answer = await operation(_Request(scope, receive, path))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
 from quatrain.server.problems import RefusedError
-from quatrain.server.recognizer import digest_of
 from quatrain.server.store import queries
 
 LASTS_MS: Final = 15 * 60 * 1_000
@@ -48,8 +47,9 @@ class Visit:
 class VisitRefusedError(RefusedError):
     """A visit that can't begin, or can't go on; its text is for the person."""
 
-    title: str
-    status = 409
+    title: ClassVar[str]
+    """The page's heading."""
+    status: ClassVar[int] = 409
 
 
 class StateUsedError(VisitRefusedError):
@@ -139,19 +139,3 @@ def decide(
     first = connection.execute(_SQL["complete_grant"], row).fetchone() is not None
     visit = find(connection, now, digest)
     return VisitOverError() if visit is None else (visit, first)
-
-
-__all__ = [
-    "LASTS_MS",
-    "Outcome",
-    "StateTakenError",
-    "StateUsedError",
-    "Visit",
-    "VisitOverError",
-    "VisitRefusedError",
-    "begin",
-    "decide",
-    "digest_of",
-    "find",
-    "state_digest",
-]
