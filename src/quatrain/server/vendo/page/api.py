@@ -158,7 +158,7 @@ class ConnectPage:
             "digest": fresh.digest,
             "known": frozenset(kept),
         }
-        digest = accepted(await self._store.write(visits.begin, params))
+        digest: bytes = accepted(await self._store.write(visits.begin, params))
         address = f"{request.root}/connect/{known.slug}"
         headers = [] if digest in kept else [_cookie(request, fresh, address)]
         return answers.redirect(f"{address}/{forms.name_of(digest)}", headers=tuple(headers))
@@ -294,6 +294,7 @@ class ConnectPage:
                 status, message = exc.status, f"{exc.message}."
                 headers = tuple(exc.headers.items())
             case StoreUnavailableError() | UnavailableError():
+                # the page does not say why, which is nobody's business but the platform's
                 _log.warning("%s: %s", scope[REQUEST_ID], exc)
                 status, title = 503, "Not now"
                 message = "The platform can’t store anything at the moment. Nothing was changed."
