@@ -115,6 +115,18 @@ def test_a_key_that_is_none(page: Any, local_app: LocalApp) -> None:
     assert [] == local_app.answers
 
 
+def test_a_key_that_is_too_long(page: Any, local_app: LocalApp) -> None:
+    """It is refused whole, not cut to what fits."""
+    page.goto(local_app.link("openai"))
+    page.get_by_label("OpenAI key").fill("k" * 10_001)
+    page.keyboard.press("Enter")
+
+    page.get_by_role("alert").wait_for()
+
+    assert "longer than 10,000" in page.get_by_role("alert").inner_text()
+    assert [] == local_app.answers
+
+
 def test_a_double_click(page: Any, platform: EmbeddedPlatform, local_app: LocalApp) -> None:
     """The browser drops the first answer for the second one, which says the same."""
     page.goto(local_app.link("gmail"))

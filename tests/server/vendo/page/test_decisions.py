@@ -225,7 +225,7 @@ async def test_a_secret_key_that_is_missing(
     denied = await visitor.submit(form, decision="deny")
 
     assert 503 == refused.status_code
-    assert "Nothing was changed." in refused.text
+    assert "Try again." in refused.text
     assert str(database) not in refused.text
     assert "denied" == answer_in(denied)["status"]
     assert [] == rows(platform, CONNECTIONS)

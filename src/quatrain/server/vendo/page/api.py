@@ -28,7 +28,7 @@ from quatrain.server.problems import ProblemError, accepted, internal_error
 from quatrain.server.randomness import token
 from quatrain.server.routes import Routes
 from quatrain.server.store import StoreUnavailableError
-from quatrain.server.vendo import broker, connections, return_to
+from quatrain.server.vendo import connections, return_to
 from quatrain.server.vendo.call import Services
 from quatrain.server.vendo.connections import Wanted
 from quatrain.server.vendo.records import (
@@ -278,7 +278,7 @@ class ConnectPage:
         if known.oauth:
             values["scopes"] = consent.asked_for(known.slug)
             return answers.page(status, "consent.html", form_action=leads_to, **values)
-        values |= {"error": error, "variable": known.env_vars[0], "max_key": broker.MAX_KEY}
+        values |= {"error": error, "variable": known.env_vars[0]}
         return answers.page(status, "key.html", form_action=leads_to, **values)
 
     def _refusal(self, scope: Scope, exc: Exception) -> Answer:
@@ -297,7 +297,7 @@ class ConnectPage:
                 # the page does not say why, which is nobody's business but the platform's
                 _log.warning("%s: %s", scope[REQUEST_ID], exc)
                 status, title = 503, "Not now"
-                message = "The platform can’t store anything at the moment. Nothing was changed."
+                message = "The platform can’t store anything at the moment. Try again."
                 headers = (("retry-after", "1"),)
             case _:
                 _log.error("%s failed", scope[REQUEST_ID], exc_info=exc)
