@@ -93,5 +93,8 @@ def wheel(session: nox.Session) -> None:
     session.chdir(out)
     namespaces = "quatrain.velerian, quatrain.velocity, quatrain.verity, quatrain.webhooks"
     session.run("python", "-c", f"import {namespaces}, quatrain.server, quatrain.cli")
+    # what is no Python is in it, too
+    page = "from quatrain.server.vendo.page import answers; answers.load()"
+    session.run("python", "-c", page)
     session.run("quatrain", "demo")
     built.unlink()

@@ -125,6 +125,32 @@ def test_serves_though_nobody_reads_what_it_says(database):
     )
 
 
+def test_return_to(database):
+    """Vendo's connect page sends people back to an origin that is given here, and to no other."""
+    serving = Serving(database, "--return-to", "https://app.example")
+    app_key = made_key(serving.said[7])
+    answers = [
+        httpx.get(
+            f"{serving.url}/connections/connect/openai",
+            params={"app_key": app_key, "state": "s", "return_to": f"{origin}/back"},
+        ).status_code
+        for origin in ("https://evil.example", "https://app.example")
+    ]
+    serving.stop(signal.SIGINT)
+
+    assert [400, 303] == answers
+
+
+@pytest.mark.parametrize("origin", ["app.example", "https://app.example/back", "*"])
+def test_what_is_no_origin(cli, database, origin):
+    """It is refused before anything is served."""
+    result = cli("serve", "--database", database, "--return-to", origin)
+
+    assert 0 != result.exit_code
+    assert "is not an origin such as https://app.example" in result.stderr
+    assert not database.exists()
+
+
 def test_what_was_answered_is_kept(serving, database):
     """Stopped and started again, it knows what it knew."""
     with SqliteStore(database) as store:

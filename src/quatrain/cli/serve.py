@@ -41,6 +41,13 @@ __all__ = ["serve"]
     help="A further name that requests may call this host. Repeatable.",
 )
 @click.option(
+    "--return-to",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Where Vendo's connect page may send people back to, besides programs on this machine:"
+    " https://app.example. Repeatable.",
+)
+@click.option(
     "--seed",
     type=click.Choice(["demo", "none"]),
     default="demo",
@@ -54,6 +61,7 @@ def serve(
     port: int,
     allow_remote: bool,
     allowed_host: tuple[str, ...],
+    return_to: tuple[str, ...],
     seed: str,
     runner: str,
 ) -> None:
@@ -70,6 +78,7 @@ def serve(
         port=port,
         allow_remote=allow_remote,
         allowed_hosts=frozenset(allowed_host),
+        vendo_return_to=frozenset(return_to),
         seed="demo" if seed == "demo" else None,
         velerian_runner=runner,
     )

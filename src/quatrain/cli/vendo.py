@@ -6,11 +6,12 @@ import secrets
 import sys
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 import click
 
 from quatrain._catalogue import CATALOGUE
+from quatrain._secret import Secret
+from quatrain.server.vendo.address import page_url
 
 from .management import Management, ManagementOptions, management_options
 from .options import json_option
@@ -222,9 +223,13 @@ def _page(
         raise click.UsageError("--page is one of a platform that is served: give --url.")
     if not (return_to and app_key):
         raise click.UsageError("--page needs --return-to, and an app's key in VENDO_API_KEY.")
-    query = {"app_key": app_key, "return_to": return_to, "state": secrets.token_urlsafe(16)}
-    origin = platform.url.rstrip("/")
-    return f"{origin}/connections/connect/{quote(slug, safe='')}?{urlencode(query)}"
+    return page_url(
+        platform.url.rstrip("/"),
+        slug,
+        app_key=Secret(app_key),
+        return_to=return_to,
+        state=secrets.token_urlsafe(16),
+    )
 
 
 def _connections(client: Management, *, revoked: bool) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,7 @@ from .velocity import BusinessData, Installs, VelocityAPI, seed_once
 from .vendo import endpoints as vendo_endpoints
 from .vendo.api import VendoAPI
 from .vendo.call import Services as VendoServices
+from .vendo.page import ConnectPage
 from .vendo.secretkey import key_source
 from .verity import VerityAPI
 from .webhooks import Dispatcher
@@ -94,6 +95,7 @@ def create_app(
             ),
             Platform("/credentials", VendoAPI(vendo, vendo_endpoints.CREDENTIALS)),
             Platform("/composio", VendoAPI(vendo, vendo_endpoints.COMPOSIO)),
+            Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
             Route("/healthz", Health(store)),
         ],
         middleware=[

@@ -13,6 +13,7 @@ from quatrain._secret import Secret
 from quatrain.errors import ConfigError
 
 from .velerian.runner import Runner, checked, echo, load
+from .vendo.return_to import origin_of
 from .vendo.sealing import Ring
 
 DEFAULT_PORT: Final = 8787
@@ -35,6 +36,12 @@ def _names(value: Any) -> frozenset[str]:
     if isinstance(value, str):
         raise ConfigError("allowed_hosts is a collection of names, not one string")
     return frozenset(name.lower() for name in value)
+
+
+def _origins(value: Any) -> frozenset[str]:
+    if isinstance(value, str):
+        raise ConfigError("vendo_return_to is a collection of origins, not one string")
+    return frozenset(map(origin_of, value))
 
 
 def _is_loopback(host: str) -> bool:
@@ -119,6 +126,9 @@ class Settings:
     velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
     """What a model says to Velerian's ABPs and networks: a callable, or its name as
     ``module:function``. It runs inside the platform."""
+    vendo_return_to: frozenset[str] = attrs.field(default=frozenset(), converter=_origins)
+    """Origins, besides those of this machine's loopback, to which Vendo's connect page may send
+    people back: ``https://app.example``."""
 
     secret_key: Secret | None = attrs.field(default=None, converter=_secret_key, repr=False)
     """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or

@@ -91,6 +91,7 @@ CREATE TABLE vendo_grants (
   created_at    {int64} NOT NULL,
   expires_at    {int64} NOT NULL,
   completed_at  {int64},
+  outcome       TEXT CHECK (outcome IN ('connected', 'denied')),
   UNIQUE (app_id, state)
 );
 

@@ -1,0 +1,1 @@
+"""In a real browser: a Chromium of this machine, driven by Playwright."""

@@ -1,0 +1,1 @@
+"""The connect page, asked as a browser asks."""
