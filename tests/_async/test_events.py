@@ -310,6 +310,14 @@ async def test_a_closed_stream_is_over(subscribe: Subscribe, script: Script) -> 
     assert (stream.last_event_id, script.left, len(script.requests)) == ("1", 1, 1)
 
 
+async def test_a_closed_stream_tells_no_error(subscribe: Subscribe) -> None:
+    """That would have come after what it had not handed out."""
+    pieces = [event(1) + event(2) + b"id: 3\ndata: " + b"x" * 100]
+    async with subscribe(pieces, max_event_bytes=100) as stream:
+        assert (await anext(stream)).id == "1"
+    assert [message async for message in stream] == []
+
+
 async def test_a_stream_of_a_closed_client(script: Script, instant: AsyncInstantClock) -> None:
     """It is over, or does not begin."""
     script.answers = [[event(1) + event(2)]]

@@ -303,6 +303,14 @@ def test_a_closed_stream_is_over(subscribe: Subscribe, script: Script) -> None:
     assert (stream.last_event_id, script.left, len(script.requests)) == ("1", 1, 1)
 
 
+def test_a_closed_stream_tells_no_error(subscribe: Subscribe) -> None:
+    """That would have come after what it had not handed out."""
+    pieces = [event(1) + event(2) + b"id: 3\ndata: " + b"x" * 100]
+    with subscribe(pieces, max_event_bytes=100) as stream:
+        assert next(stream).id == "1"
+    assert [message for message in stream] == []
+
+
 def test_a_stream_of_a_closed_client(script: Script, instant: InstantClock) -> None:
     """It is over, or does not begin."""
     script.answers = [[event(1) + event(2)]]

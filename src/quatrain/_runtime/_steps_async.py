@@ -69,7 +69,6 @@ class Steps:
             raise RuntimeError("it is waited for already, by another task or thread")
         self._loop = anyio.lowlevel.current_token().native_token
         self._scope = scope = anyio.CancelScope()
-        self._ended = anyio.Event()
         try:
             with scope:
                 return await fn(*args)
@@ -79,7 +78,8 @@ class Steps:
             raise
         finally:
             self._scope = None
-            self._ended.set()
+            if self._ended is not None:
+                self._ended.set()
         raise CalledOff
 
     async def sleep(self, clock: Clock, seconds: float) -> None:
@@ -95,8 +95,9 @@ class Steps:
         From any task, and whatever cancels it.
         """
         self._stopped = True
-        scope, ended = self._scope, self._ended
-        if scope is not None and ended is not None:
+        scope = self._scope
+        if scope is not None:
+            ended = self._ended = self._ended or anyio.Event()
             call_soon(self._loop, scope.cancel)
             if self._loop is anyio.lowlevel.current_token().native_token:
                 with anyio.move_on_after(CLOSING, shield=True):

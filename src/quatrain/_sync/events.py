@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 from .._reconnect import Reconnects
 from .._runtime._core import CalledOff
 from .._sse import MAX_EVENT, Decoder, Event
-from .._wire import loads
+from .._wire import loads_text
 from ..errors import APIError, TransportError
 from ..errors.vendo import ValidationError, VendoStreamError
 from ..models.vendo import Message
@@ -145,17 +145,17 @@ class EventStream:
             else:
                 self._last_event_id = message.id
                 return message
-            try:
-                inlet.take(self._turn, inlet)
-            except CalledOff:
-                raise StopIteration from None
-            if self._error is not None and not self._ready:
-                self.close()
+            if self._error is not None:  # its turn comes after the events before it
                 error, self._error = self._error, None
+                self.close()
                 try:
                     raise error
                 finally:  # no cycle of it, its traceback and this frame
                     del error
+            try:
+                inlet.take(self._turn, inlet)
+            except CalledOff:
+                raise StopIteration from None
 
     def _turn(self, inlet: Inlet) -> None:
         """Wait, open a connection or read from it: whatever comes next."""
@@ -212,17 +212,19 @@ class EventStream:
         )
 
     def _read(self, inlet: Inlet) -> None:
-        piece = inlet.read()
-        if not piece:
-            self._failed("the platform ended the answer")
-            return
-        self._reconnects.bytes_arrived()
+        """Until an event has come, or an end."""
         decoder = self._decoder
-        if events := decoder.feed(piece):
-            self._reconnects.event_arrived()
-            self._ready.extend([_message(event) for event in events])
-        if decoder.retry is not None:
-            self._reconnects.asked_to_wait(decoder.retry)
+        while not self._ready and not decoder.too_large:
+            piece = inlet.read()
+            if not piece:
+                self._failed("the platform ended the answer")
+                return
+            self._reconnects.bytes_arrived()
+            if events := decoder.feed(piece):
+                self._reconnects.event_arrived()
+                self._ready.extend([_message(event) for event in events])
+            if decoder.retry is not None:
+                self._reconnects.asked_to_wait(decoder.retry)
         if decoder.too_large:
             inlet.leave()
             self._error = VendoStreamError(
@@ -251,6 +253,7 @@ class EventStream:
         if self._inlet is not None:
             self._inlet.close()
         self._ready.clear()
+        self._error = None
 
     def __enter__(self) -> Self:
         return self
@@ -295,7 +298,7 @@ def is_usable(event_id: str) -> bool:
 
 def _message(event: Event) -> Message:
     try:
-        data: Any = loads(event.data.encode())
+        data: Any = loads_text(event.data)
     except ValueError:
         data = event.data
     return Message(event.type, data, event.id or None, event.retry)
