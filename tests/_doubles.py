@@ -191,6 +191,10 @@ class InstantClock(_Time, sync_runtime.Clock):
         self.slept.append(seconds)
         self.time += max(0.0, seconds)
 
+    def wait_for(self, event: threading.Event, seconds: float) -> bool:
+        self.sleep(seconds)
+        return event.is_set()
+
 
 class Served(Protocol):
     """What answers requests in memory: a ledger, a business."""

@@ -6,8 +6,10 @@ that a caller passed in; this module makes the request for either and takes the 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
+import socket
 import ssl
 import traceback
 import urllib.request
@@ -155,6 +157,8 @@ class Outgoing:
     content: bytes | None = attrs.field(repr=False)
     timeout: float
     """Seconds for each step."""
+    patience: float | None = None
+    """Seconds without a byte of the answer, where that is another time."""
 
     def for_lane(self) -> httpcore.Request:
         """For one of httpcore's connections."""
@@ -184,7 +188,10 @@ class Outgoing:
         )
 
     def _extensions(self) -> dict[str, dict[str, float]]:
-        return {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), self.timeout)}
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout)
+        if self.patience is not None:
+            timeouts["read"] = self.patience
+        return {"timeout": timeouts}
 
 
 @attrs.frozen
@@ -270,7 +277,8 @@ def headers(
     The key goes from the secret into the list, through no variable; None sends none.
     """
     usual = [*(_JSON_BODY if has_body else _NO_BODY), (b"user-agent", user_agent)]
-    given = {name.lower().encode("ascii"): value.encode("ascii") for name, value in extra.items()}
+    # latin-1 is what HTTP takes values for: UTF-8 in its guise passes as it is
+    given = {name.lower().encode("ascii"): value.encode("latin-1") for name, value in extra.items()}
     if not _USUAL.isdisjoint(given):
         usual = [(name, value) for name, value in usual if name not in given]
     return [
@@ -292,6 +300,15 @@ def check_header(name: str, value: Any, refuse: Callable[[str], Exception]) -> s
 _NO_BODY: Final = [(b"accept", b"application/json"), (b"accept-encoding", b"gzip, deflate")]
 _JSON_BODY: Final = [*_NO_BODY, (b"content-type", b"application/json")]
 _USUAL: Final = frozenset({b"user-agent", *(name for name, _ in _JSON_BODY)})
+
+
+def cut(stream: httpcore.NetworkStream | httpcore.AsyncNetworkStream) -> None:
+    """End what a thread reads from *stream*, and leave it to that thread to close it."""
+    sock = stream.get_extra_info("socket")
+    if isinstance(sock, socket.socket):
+        with contextlib.suppress(OSError):  # it is closed, or was never connected
+            # not a TLS socket's own shutdown, which would forget its state under the thread
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def forget_frames(exc: BaseException) -> None:

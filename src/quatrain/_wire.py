@@ -25,8 +25,13 @@ def dumps(value: Any) -> bytes:
 
 def loads(content: bytes) -> Any:
     """Strict JSON; raises ValueError for anything else, not UTF-8 and too deep included."""
+    return loads_text(content.decode())
+
+
+def loads_text(text: str) -> Any:
+    """The same of text."""
     try:
-        return _strict.decode(content.decode())
+        return _strict.decode(text)
     except RecursionError:
         msg = "nested too deeply"
         raise ValueError(msg) from None

@@ -26,6 +26,7 @@ T = TypeVar("T")
 Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 Take = Fn[[Answer, bytes], bool]
 """Takes an answer's head and a piece of its raw body; whether it wants more of them."""
+OnConnect = Callable[[httpcore.AsyncNetworkStream], object]
 
 
 class AsyncLanes:
@@ -134,12 +135,11 @@ async def pour(
             if not await take(head, piece):
                 break
     finally:
-        await finish(_leave, response, pieces)
+        await finish(leave, response, pieces)
 
 
-async def _leave(
-    response: httpcore.Response | httpx.Response, pieces: AsyncIterator[bytes]
-) -> None:
+async def leave(response: httpcore.Response | httpx.Response, pieces: AsyncIterator[bytes]) -> None:
+    """Close an answer that was read from, and what it was read by."""
     await response.aclose()
     # async-only: begin
     # The HTTP stack reads in generators within generators. Those that are left suspended would be
@@ -150,12 +150,15 @@ async def _leave(
     # async-only: end
 
 
-def make_lane(origin: Origin) -> Lane:
-    """A connection to *origin*, through its proxy if it has one; opened by its first request."""
+def make_lane(origin: Origin, on_connect: OnConnect | None = None) -> Lane:
+    """A connection to *origin*, through its proxy if it has one; opened by its first request.
+
+    *on_connect* is given its stream, and again once that is another one, over TLS.
+    """
     options: dict[str, Any] = {
         "ssl_context": origin.ssl_context(),
         "keepalive_expiry": KEEPALIVE_EXPIRY,
-        "network_backend": AsyncOneWriteBackend(),
+        "network_backend": AsyncOneWriteBackend(on_connect),
     }
     proxy = origin.proxy()
     if proxy is None:
@@ -176,6 +179,10 @@ def _is_over(lane: Lane) -> bool:
 class AsyncOneWriteBackend(AnyIOBackend):
     """Has a request's head and body leave in one packet: a system call and a loop turn less."""
 
+    def __init__(self, on_connect: OnConnect | None = None) -> None:
+        super().__init__()
+        self._on_connect = on_connect
+
     async def connect_tcp(
         self,
         host: str,
@@ -186,14 +193,19 @@ class AsyncOneWriteBackend(AnyIOBackend):
     ) -> AsyncOneWriteStream:
         """Open a connection."""
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return AsyncOneWriteStream(stream)
+        if self._on_connect is not None:
+            self._on_connect(stream)
+        return AsyncOneWriteStream(stream, self._on_connect)
 
 
 class AsyncOneWriteStream(httpcore.AsyncNetworkStream):
     """Keeps what is written until an answer is asked for, or until it is much."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(
+        self, stream: httpcore.AsyncNetworkStream, on_connect: OnConnect | None = None
+    ) -> None:
         self._stream = stream
+        self._on_connect = on_connect
         self._kept: list[bytes] = []
         self._size = 0
 
@@ -222,7 +234,10 @@ class AsyncOneWriteStream(httpcore.AsyncNetworkStream):
 
     async def start_tls(self, *args: Any, **kwargs: Any) -> AsyncOneWriteStream:
         """The same over TLS."""
-        return AsyncOneWriteStream(await self._stream.start_tls(*args, **kwargs))
+        stream = await self._stream.start_tls(*args, **kwargs)
+        if self._on_connect is not None:
+            self._on_connect(stream)
+        return AsyncOneWriteStream(stream, self._on_connect)
 
     def get_extra_info(self, info: str) -> Any:
         """What the connection tells of itself."""

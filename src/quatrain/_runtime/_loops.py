@@ -46,6 +46,22 @@ def spawn(loop: Any, fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -
     return task
 
 
+def spawn_unless_over(loop: Any, fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """``spawn``, quietly, from a callback on *loop*; for nothing where it takes no tasks any more.
+
+    What has to be done there all the same is for a guard of :func:`keep`'s kind.
+    """
+    with contextlib.suppress(RuntimeError):  # trio's, which would break down
+        spawn(loop, _quietly, fn, *args)
+
+
+async def _quietly(fn: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    try:
+        await fn(*args)
+    except Exception:  # noqa: BLE001 - nobody waits for it
+        _log.debug("what was left was not closed well", exc_info=True)
+
+
 def keep(loop: Any, guard: AsyncGenerator[None]) -> None:
     """Keep *guard*, which nobody else holds any more, until *loop* ends, which closes it."""
     _kept.setdefault(loop, []).append(guard)

@@ -27,6 +27,7 @@ T = TypeVar("T")
 Lane = httpcore.HTTPConnection | httpcore.ConnectionPool
 Take = Fn[[Answer, bytes], bool]
 """Takes an answer's head and a piece of its raw body; whether it wants more of them."""
+OnConnect = Callable[[httpcore.NetworkStream], object]
 
 
 class Lanes:
@@ -135,19 +136,23 @@ def pour(
             if not take(head, piece):
                 break
     finally:
-        finish(_leave, response, pieces)
+        finish(leave, response, pieces)
 
 
-def _leave(response: httpcore.Response | httpx.Response, pieces: Iterator[bytes]) -> None:
+def leave(response: httpcore.Response | httpx.Response, pieces: Iterator[bytes]) -> None:
+    """Close an answer that was read from, and what it was read by."""
     response.close()
 
 
-def make_lane(origin: Origin) -> Lane:
-    """A connection to *origin*, through its proxy if it has one; opened by its first request."""
+def make_lane(origin: Origin, on_connect: OnConnect | None = None) -> Lane:
+    """A connection to *origin*, through its proxy if it has one; opened by its first request.
+
+    *on_connect* is given its stream, and again once that is another one, over TLS.
+    """
     options: dict[str, Any] = {
         "ssl_context": origin.ssl_context(),
         "keepalive_expiry": KEEPALIVE_EXPIRY,
-        "network_backend": OneWriteBackend(),
+        "network_backend": OneWriteBackend(on_connect),
     }
     proxy = origin.proxy()
     if proxy is None:
@@ -166,6 +171,10 @@ def _is_over(lane: Lane) -> bool:
 class OneWriteBackend(SyncBackend):
     """Has a request's head and body leave in one packet: a system call and a loop turn less."""
 
+    def __init__(self, on_connect: OnConnect | None = None) -> None:
+        super().__init__()
+        self._on_connect = on_connect
+
     def connect_tcp(
         self,
         host: str,
@@ -176,14 +185,17 @@ class OneWriteBackend(SyncBackend):
     ) -> OneWriteStream:
         """Open a connection."""
         stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return OneWriteStream(stream)
+        if self._on_connect is not None:
+            self._on_connect(stream)
+        return OneWriteStream(stream, self._on_connect)
 
 
 class OneWriteStream(httpcore.NetworkStream):
     """Keeps what is written until an answer is asked for, or until it is much."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, on_connect: OnConnect | None = None) -> None:
         self._stream = stream
+        self._on_connect = on_connect
         self._kept: list[bytes] = []
         self._size = 0
 
@@ -212,7 +224,10 @@ class OneWriteStream(httpcore.NetworkStream):
 
     def start_tls(self, *args: Any, **kwargs: Any) -> OneWriteStream:
         """The same over TLS."""
-        return OneWriteStream(self._stream.start_tls(*args, **kwargs))
+        stream = self._stream.start_tls(*args, **kwargs)
+        if self._on_connect is not None:
+            self._on_connect(stream)
+        return OneWriteStream(stream, self._on_connect)
 
     def get_extra_info(self, info: str) -> Any:
         """What the connection tells of itself."""

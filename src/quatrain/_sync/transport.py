@@ -24,6 +24,7 @@ import httpx
 from .. import _http, _retry
 from .._address import Address, without
 from .._http import Answer, NoAnswer, Outgoing
+from .._runtime._steps_sync import Steps
 from .._runtime._sync import Clock, Fn, LoopLocal
 from .._secret import Secret
 from .._structure import Reader, RefusedAnswerError, WireError
@@ -32,6 +33,7 @@ from .._wire import dumps, loads, to_wire
 from ..errors import APIError, Attempt, QuatrainError, TransportError
 from ..errors._family import SNIPPET, Family
 from .lanes import Lanes, make_lane, pour
+from .open_answers import ERROR_BODY, OpenAnswer, OpenAnswers
 
 T = TypeVar("T")
 Lane = Literal["main", "commit", "renew"]
@@ -39,8 +41,6 @@ _log = logging.getLogger("quatrain.http")
 
 LIMIT = 100
 """Requests of one kind in flight at once, for each client and event loop."""
-ERROR_BODY = 65_536
-"""Bytes that are read of an error where a body was to be streamed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +72,8 @@ class Call:
     been carried out is then not sent again."""
     timeout: float | None = None
     """Seconds for each step of an attempt; None for the client's."""
+    patience: float | None = None
+    """Seconds without a byte of the answer, where that is another time."""
     max_retries: int | None = None
     """None for the client's."""
 
@@ -115,6 +117,7 @@ class Transport:
         self._client = http_client
         self.clock = clock
         self._lanes: LoopLocal[dict[Lane, Lanes]] = LoopLocal(self._make_lanes, _close_all)
+        self._open: LoopLocal[OpenAnswers] = LoopLocal(OpenAnswers, OpenAnswers.close)
         self._closed = False
 
     def send(self, call: Call, reads: Reader[T]) -> T:
@@ -146,6 +149,45 @@ class Transport:
         with self._span(call):
             return self._answered(call, keep)[0]
 
+    def open(self, call: Call, steps: Steps) -> OpenAnswer:
+        """Send *call* once; a success with its body still to come, for whoever takes *steps*.
+
+        Raises as ``send`` does, with no retries. Redirects are not followed.
+        """
+        opened: list[OpenAnswer] = []
+
+        def exchange(request: Outgoing) -> Answer:
+            client = self._usable_client()
+            if client is None:
+                answer = OpenAnswer.over_lane(request, steps)
+            else:
+                answer = OpenAnswer.over_client(request, client, steps)
+            if not answer.head.ok:
+                return answer.whole()
+            opened.append(answer)
+            return answer.head
+
+        call = self.prepared(call)
+        with self._span(call):
+            answer = self._attempt(call, 1, exchange)
+            if opened:
+                return opened[0]
+            sent = isinstance(answer, Answer) or answer.sent
+            attempts = (_summary(1, answer, None),)
+            raise self._error(call, answer, attempts, sent=sent) from _cause(answer)
+
+    def open_answers(self) -> OpenAnswers:
+        """Those that end with this client, or with the running loop."""
+        if self._closed:
+            raise self._family.config("this client is closed")
+        return self._open.get()
+
+    def cut_off(self, exc: Exception) -> QuatrainError:
+        """The family's error for an answer in whose midst *exc* was raised."""
+        _http.forget_frames(exc)
+        text = NoAnswer.of(exc, self._key).text
+        return self._family.transport(f"the answer of {self.origin.base_url} was cut off: {text}")
+
     @contextlib.contextmanager
     def _span(self, call: Call) -> Iterator[None]:
         where = self._origin_of(call).base_url
@@ -173,7 +215,8 @@ class Transport:
             number = len(attempts) + 1
             sent = self.clock.now()
             inflow = None if keep is None else _Inflow(keep)
-            answer = self._attempt(call, number, inflow)
+            exchange = functools.partial(self._exchange, lane=call.lane, inflow=inflow)
+            answer = self._attempt(call, number, exchange)
             if inflow is not None and inflow.failure is not None:
                 raise inflow.failure
             if isinstance(answer, Answer) and answer.ok:
@@ -202,7 +245,9 @@ class Transport:
         _check(call.timeout, call.max_retries, self._family.input)
         return attrs.evolve(call, content=self._encode(call))
 
-    def _attempt(self, call: Call, number: int, inflow: _Inflow | None) -> Answer | NoAnswer:
+    def _attempt(
+        self, call: Call, number: int, exchange: Fn[[Outgoing], Answer]
+    ) -> Answer | NoAnswer:
         """One request and its answer, or why there is none."""
         if self._closed:
             raise self._family.config("this client is closed")
@@ -211,7 +256,7 @@ class Transport:
         with span("quatrain.attempt", attempt=number):
             answer: Answer | NoAnswer
             try:
-                answer = self._exchange(request, call.lane, inflow)
+                answer = exchange(request)
             except httpx.HTTPStatusError as exc:  # a caller's client that checks in an event hook
                 _http.forget_frames(exc)
                 answer = Answer.of(exc.response)
@@ -236,10 +281,9 @@ class Transport:
         return answer
 
     def _exchange(self, request: Outgoing, lane: Lane, inflow: _Inflow | None) -> Answer:
-        if self._client is not None:
-            if self._client.is_closed:
-                raise self._family.config("the http_client that was passed in is closed")
-            response = self._client.send(
+        client = self._usable_client()
+        if client is not None:
+            response = client.send(
                 request.for_client(), auth=None, follow_redirects=False, stream=inflow is not None
             )
             if inflow is None:
@@ -257,6 +301,12 @@ class Transport:
             return _over(lanes, request, inflow)
         finally:
             lanes.close()
+
+    def _usable_client(self) -> httpx.Client | None:
+        """The caller's, if there is one."""
+        if self._client is not None and self._client.is_closed:
+            raise self._family.config("the http_client that was passed in is closed")
+        return self._client
 
     def _outgoing(self, call: Call) -> Outgoing:
         address = call.address
@@ -278,6 +328,7 @@ class Transport:
             ),
             call.content,
             self.timeout if call.timeout is None else call.timeout,
+            call.patience,
         )
 
     def _encode(self, call: Call) -> bytes | None:
@@ -371,13 +422,15 @@ class Transport:
     def close(self) -> None:
         """Close what this opened; a caller's ``http_client`` stays open. Twice is fine."""
         self._closed = True
+        self._open.close()
         self._lanes.close()
 
     def abandon(self) -> bool:
         """Its owner is collected: leave what is open to its loops. Whether that is anything."""
-        if self._closed or not self._lanes:
+        if self._closed or not (self._lanes or self._open):
             return False
         self._closed = True
+        self._open.abandon()
         self._lanes.abandon()
         return True
 

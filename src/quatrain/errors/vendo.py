@@ -43,6 +43,7 @@ __all__ = [
     "VendoOnlyFeature",
     "VendoPermissionError",
     "VendoServerError",
+    "VendoStreamError",
     "VendoTransportError",
 ]
 
@@ -77,6 +78,27 @@ class VendoConfigError(VendoError, ConfigError):
 
 class VendoTransportError(VendoError, TransportError):
     """The platform gave no answer."""
+
+
+class VendoStreamError(VendoError):
+    """The stream of events can't go on, and a reconnect would not help.
+
+    ``code`` says why: ``event_too_large``, or ``event_id_unusable``. ``last_event_id`` is the id of
+    the last event before that, and ``event_id`` the one of the event itself, where it came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = INTERNAL,
+        last_event_id: str | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.last_event_id = last_event_id
+        self.event_id = event_id
 
 
 class VendoOnlyFeature(VendoError):

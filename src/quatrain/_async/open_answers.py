@@ -1,0 +1,255 @@
+"""Answers that stay open: their bodies are pulled piece by piece, and anybody may end that.
+
+Each has a connection of its own, outside the bound on requests in flight.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import httpcore
+import httpx
+
+from .. import _http
+from .._address import without
+from .._http import Answer, Outgoing
+from .._part_file import Unpacker
+from .._runtime._async import Clock, Fn, finish
+from .._runtime._steps_async import Once, Steps
+from .lanes import Lane, leave, make_lane
+
+if TYPE_CHECKING:
+    from .transport import AsyncTransport, Call
+
+T = TypeVar("T")
+
+ERROR_BODY = 65_536
+"""Bytes that are read of an error where a body was to be streamed."""
+
+
+@attrs.define(eq=False)
+class AsyncOpenAnswers:
+    """Those of one client on one loop, so that they end with either."""
+
+    inlets: set[AsyncInlet] = attrs.field(factory=set)
+    left: set[AsyncOpenAnswer] = attrs.field(factory=set)
+    """Open, or left a moment ago and not closed yet."""
+
+    async def aclose(self) -> None:
+        """Stop all, and close what they have open."""
+        for inlet in list(self.inlets):
+            await inlet.aclose()
+        # async-only: begin
+        # in a thread they are being closed by whoever left them
+        for answer in list(self.left):
+            await answer.aclose()
+        # async-only: end
+
+
+class AsyncOpenAnswer:
+    """An answer whose head has come, over a connection of its own."""
+
+    def __init__(
+        self,
+        response: httpcore.Response | httpx.Response,
+        head: Answer,
+        pieces: AsyncIterator[bytes],
+        steps: Steps,
+        lane: Lane | None,
+    ) -> None:
+        self.head = head
+        """Without a body."""
+        self.alone = lane is not None
+        """Whether nobody else has to do with its connection."""
+        self._response = response
+        self._pieces = pieces
+        self._steps = steps
+        self._lane = lane
+        self._closing = Once()
+        self._on_closed: Callable[[], object] | None = None
+        self._unpacker: Unpacker | None = None
+        self._unpacked: Iterator[bytes] = iter(())
+
+    @classmethod
+    async def over_lane(cls, request: Outgoing, steps: Steps) -> AsyncOpenAnswer:
+        """The answer to *request*, over a lane of its own."""
+        lane = make_lane(
+            request.origin, lambda stream: steps.use(functools.partial(_http.cut, stream))
+        )
+        try:
+            response = await lane.handle_async_request(request.for_lane())
+        except BaseException:
+            steps.use(None)
+            await finish(lane.aclose)
+            raise
+        head = Answer(response.status, response.headers, b"")
+        return cls(response, head, response.aiter_stream(), steps, lane)
+
+    @classmethod
+    async def over_client(
+        cls, request: Outgoing, client: httpx.AsyncClient, steps: Steps
+    ) -> AsyncOpenAnswer:
+        """The answer to *request*, over a caller's *client*."""
+        response = await client.send(
+            request.for_client(), auth=None, follow_redirects=False, stream=True
+        )
+        headers, pieces = response.headers.raw, response.aiter_raw()
+        if response.is_stream_consumed:  # by an event hook, or a stand-in's: read, and unpacked
+            headers = without(headers, b"content-encoding", b"content-length")
+            pieces = _one(response.content)
+        network = response.extensions.get("network_stream")
+        cut = response.aclose if network is None else functools.partial(_http.cut, network)
+        steps.use(cut)
+        return cls(response, Answer(response.status_code, headers, b""), pieces, steps, None)
+
+    def on_closed(self, fn: Callable[[], object]) -> None:
+        """Have *fn* called when it is."""
+        self._on_closed = fn
+
+    async def read(self) -> bytes:
+        """The next piece of its body, unpacked; empty at its end.
+
+        Raises what the HTTP stack does, and ValueError for a body that can't be unpacked.
+        """
+        if self._unpacker is None:
+            self._unpacker = Unpacker(self.head.header(b"content-encoding"))
+        while True:
+            for data in self._unpacked:
+                if data:
+                    return data
+            try:
+                piece = await anext(self._pieces)
+            except StopAsyncIteration:
+                return b""
+            self._unpacked = self._unpacker.feed(piece)
+
+    async def whole(self) -> Answer:
+        """The answer with the first part of its body; it is closed then."""
+        content = bytearray()
+        try:
+            async for piece in self._pieces:
+                content += piece
+                if len(content) >= ERROR_BODY:
+                    break
+        finally:
+            await self.aclose()
+        try:
+            return Answer.decoded(self.head.status, self.head.headers, bytes(content))
+        except httpx.DecodingError:  # it was cut
+            return self.head
+
+    async def aclose(self) -> None:
+        """Close its connection. By whoever reads from it, or while nobody does; twice is fine."""
+        await self._closing.do(self._close)
+
+    async def _close(self) -> None:
+        self._steps.use(None)
+        with suppress(Exception):  # what it was good for is over, however it ends
+            await leave(self._response, self._pieces)
+        if self._lane is not None:
+            with suppress(Exception):
+                await self._lane.aclose()
+        if self._on_closed is not None:
+            self._on_closed()
+
+
+class AsyncInlet:
+    """Where open answers come in, one after the other, for as long as anybody wants them.
+
+    One task or thread at a time takes steps: it opens, it reads. Others may close it at any
+    moment. Whoever uses it holds it, and it holds nothing of theirs.
+    """
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+        self._steps = Steps()
+        self._answer: AsyncOpenAnswer | None = None
+        self._known_to: AsyncOpenAnswers | None = None
+        self._pid = os.getpid()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an answer to read from."""
+        return self._answer is not None
+
+    async def take(self, fn: Fn[..., T], *args: Any) -> T:
+        """``fn(*args)`` as one step. Raises CalledOff when this is closed, before or meanwhile."""
+        if self._pid != os.getpid():  # the connection is the parent's; closed here it is open there
+            self._pid, self._steps, self._answer = os.getpid(), Steps(), None
+        return await self._steps.take(fn, *args)
+
+    async def sleep(self, clock: Clock, seconds: float) -> None:
+        """Wait, within a step."""
+        await self._steps.sleep(clock, seconds)
+
+    async def open(self, call: Call) -> Answer:
+        """Send *call*, within a step; the head of a success, whose body is to be read.
+
+        Raises as ``transport.open`` does.
+        """
+        self._known_to = known_to = await self._transport.open_answers()
+        known_to.inlets.add(self)
+        answer = await self._transport.open(call, self._steps)
+        answer.on_closed(functools.partial(known_to.left.discard, answer))
+        known_to.left.add(answer)
+        self._answer = answer
+        return answer.head
+
+    async def read(self) -> bytes:
+        """The next piece of the body, within a step; empty at its end.
+
+        It is closed then, and whenever there is no next piece: where this is cancelled, and where
+        it raises the family's TransportError.
+        """
+        if self._answer is None:
+            raise RuntimeError("nothing is open")
+        try:
+            piece = await self._answer.read()
+        except Exception as exc:
+            error = self._transport.cut_off(exc)
+            await self.leave()
+            raise error from exc
+        except BaseException as exc:
+            _http.forget_frames(exc)
+            await self.leave()
+            raise
+        if not piece:
+            await self.leave()
+        return piece
+
+    async def leave(self) -> None:
+        """Close the answer, within a step; another may be opened."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            await answer.aclose()
+
+    def drop(self) -> None:
+        """``leave`` soon, unless a step is under way. Also from where garbage is collected."""
+        if self._steps.free and self._pid == os.getpid():
+            answer, self._answer = self._answer, None
+            if answer is not None:
+                self._steps.leave(answer.aclose, alone=answer.alone)
+
+    def abandon(self) -> None:
+        """Nobody will take a step any more."""
+        self.drop()
+        self._forget()
+
+    async def aclose(self) -> None:
+        """End it for good, from any task or thread: a step under way ends at once."""
+        if self._pid == os.getpid():
+            await self._steps.stop(self.leave)
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._known_to is not None:
+            self._known_to.inlets.discard(self)
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
