@@ -40,6 +40,7 @@ TREES = {
 # Names that follow no rule below. One that no source uses any more fails the check.
 RENAMES = {
     "AnyIOBackend": "SyncBackend",  # httpcore's
+    "_daemon_async": "_daemon_sync",  # of the runtime
     "async_http_client": "http_client",  # of the local platform
     "handle_async_request": "handle_request",
 }
