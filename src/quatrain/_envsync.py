@@ -17,8 +17,8 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, ParamSpec, TypeVar
 
 import attrs
 
@@ -27,6 +27,8 @@ from ._part_file import PartFile
 from ._strict_json import DECODER
 from .errors.vendo import ValidationError, VendoConfigError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _VERSION: Final = 1
 _MODE: Final = 0o600
 _log = logging.getLogger("quatrain.vendo")
@@ -201,8 +203,7 @@ class EnvFile:
 
     def find(self) -> Found:
         """What there is. Changes nothing."""
-        with self._told("read"):
-            return self._find()
+        return self._told("read", self._find)
 
     def plan(self, wanted: Variables) -> Diff:
         """What ``write`` would change. Changes nothing."""
@@ -216,7 +217,10 @@ class EnvFile:
         changed and what was kept there before, until ``tell_off``; then all of that is the answer.
         None where it is not to be kept.
         """
-        with self._told("written"), self._lock():
+        return self._told("written", self._write, wanted, untold)
+
+    def _write(self, wanted: Variables, untold: Diff | None) -> Diff:
+        with self._lock():
             found = self._find()
             ours = found.state.names
             diff = wanted.since(found.values, ours)
@@ -236,11 +240,16 @@ class EnvFile:
             _log.warning("%s holds ${…}: python-dotenv needs interpolate=False to read it", name)
         return diff if untold is None else to_tell
 
-    def tell_off(self, wanted: Variables) -> None:
-        """Everything was told, as of *wanted*."""
-        with self._told("written"), self._lock():
-            told = State(frozenset(wanted.names))
-            if told != self._find().state:
+    def tell_off(self) -> None:
+        """Everything was told."""
+        self._told("written", self._tell_off)
+
+    def _tell_off(self) -> None:
+        with self._lock():
+            found = self._find()
+            # those that are gone; another process may have written more of them meanwhile
+            told = State(found.state.names.intersection(found.values.names))
+            if told != found.state:
                 self._put(self.state_path, told.dump())
 
     def _find(self) -> Found:
@@ -280,16 +289,13 @@ class EnvFile:
         finally:
             os.close(folder)
 
-    @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _told(self, what: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            yield
+            return fn(*args, **kwargs)
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             where = f" ({exc.filename})" if exc.filename not in {None, self.path} else ""
-        else:
-            return
-        # outside: the frames that it came through hold what was to be written
+        # outside, without a context: the frames that it came through hold what was to be written
         raise VendoConfigError(f"{self.path} can't be {what}: {reason}{where}")
 
 

@@ -164,9 +164,7 @@ class AsyncReconciler:
             from .shortcuts import default_client  # noqa: PLC0415
 
             client = default_client()
-        found = await call_act(self._file.find)
-        self._known, self._ours = found.values, found.state.names
-        self._untold, self._inherited = Diff(), found.state.untold
+        await self._take_stock()
         self._worker = Daemon(self._keep, clock=self._clock)
         self._listener = Daemon(self._listen, client, clock=self._clock)
         await self._worker.start()
@@ -202,6 +200,12 @@ class AsyncReconciler:
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    async def _take_stock(self) -> None:
+        """Of what the program has, and what a process before this one left to be told."""
+        found = await call_act(self._file.find)
+        self._known, self._ours = found.values, found.state.names
+        self._untold, self._inherited = Diff(), found.state.untold
 
     async def _keep(self, keeper: Keeper) -> None:
         failures = 0
@@ -240,10 +244,10 @@ class AsyncReconciler:
             # told once before, in a process that died of it perhaps: this time nothing is left of
             # it, or a callable that ends its process would do so for ever
             self._inherited = Diff()
-            await call_act(self._file.tell_off, wanted)
+            await call_act(self._file.tell_off)
         await call_act(self._tell, self._untold)
         self._untold = Diff()
-        await call_act(self._file.tell_off, wanted)
+        await call_act(self._file.tell_off)
 
     def _failed(self, exc: Exception, failures: int) -> None:
         self._last_error = exc

@@ -165,9 +165,7 @@ class Reconciler:
             from .shortcuts import default_client  # noqa: PLC0415
 
             client = default_client()
-        found = call_act(self._file.find)
-        self._known, self._ours = found.values, found.state.names
-        self._untold, self._inherited = Diff(), found.state.untold
+        self._take_stock()
         self._worker = Daemon(self._keep, clock=self._clock)
         self._listener = Daemon(self._listen, client, clock=self._clock)
         self._worker.start()
@@ -200,6 +198,12 @@ class Reconciler:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _take_stock(self) -> None:
+        """Of what the program has, and what a process before this one left to be told."""
+        found = call_act(self._file.find)
+        self._known, self._ours = found.values, found.state.names
+        self._untold, self._inherited = Diff(), found.state.untold
 
     def _keep(self, keeper: Keeper) -> None:
         failures = 0
@@ -238,10 +242,10 @@ class Reconciler:
             # told once before, in a process that died of it perhaps: this time nothing is left of
             # it, or a callable that ends its process would do so for ever
             self._inherited = Diff()
-            call_act(self._file.tell_off, wanted)
+            call_act(self._file.tell_off)
         call_act(self._tell, self._untold)
         self._untold = Diff()
-        call_act(self._file.tell_off, wanted)
+        call_act(self._file.tell_off)
 
     def _failed(self, exc: Exception, failures: int) -> None:
         self._last_error = exc
