@@ -142,10 +142,11 @@ def test_the_packages_hold_the_same_modules():
     assert names[0] == names[1]
 
 
-@pytest.fixture
-def runtime():
+@pytest.fixture(params=["", "_daemon"])
+def runtime(request):
     """The pair that is written by hand."""
-    return tuple(importlib.import_module(f"quatrain._runtime.{f}") for f in ("_async", "_sync"))
+    names = (f"quatrain._runtime.{request.param}{flavour}" for flavour in ("_async", "_sync"))
+    return tuple(map(importlib.import_module, names))
 
 
 def test_the_runtime_pair_exports_the_same(runtime):

@@ -12,10 +12,27 @@ import pytest
 import quatrain
 import quatrain.velerian
 import quatrain.velocity
+import quatrain.vendo
+import quatrain.vendo.aio
+import quatrain.vendo.aio.reconciler
+import quatrain.vendo.reconciler
+import quatrain.vendo.sso
+import quatrain.vendo.testing
 import quatrain.verity
 import quatrain.webhooks
 
-NAMESPACES = [quatrain.velerian, quatrain.velocity, quatrain.verity, quatrain.webhooks]
+NAMESPACES = [
+    quatrain.velerian,
+    quatrain.velocity,
+    quatrain.vendo,
+    quatrain.vendo.aio,
+    quatrain.vendo.aio.reconciler,
+    quatrain.vendo.reconciler,
+    quatrain.vendo.sso,
+    quatrain.vendo.testing,
+    quatrain.verity,
+    quatrain.webhooks,
+]
 
 
 @pytest.mark.parametrize("module", [quatrain, quatrain.errors, *NAMESPACES])
@@ -46,6 +63,54 @@ def test_the_verity_namespace_is_pinned() -> None:
         "VerityValidationError",
     }
     assert contract - set(quatrain.verity.__all__) == set()
+
+
+def test_the_vendo_namespace_is_pinned() -> None:
+    """The contract's names, and those of the modules beside them."""
+    contract = {
+        "AsyncVendo",
+        "AuthError",
+        "BalanceExhausted",
+        "Connection",
+        "IdempotencyConflict",
+        "IdentityNotPresent",
+        "Integration",
+        "NeedsReauth",
+        "NotConnected",
+        "RateLimited",
+        "SpendCapExceeded",
+        "UpstreamError",
+        "ValidationError",
+        "Vendo",
+        "VendoError",
+        "VendoIdentity",
+        "VendoOnlyFeature",
+        "WebhookEvent",
+        "WebhooksAPI",
+        "aio",
+        "billing",
+        "connect_url",
+        "connections",
+        "data",
+        "deployment",
+        "events",
+        "for_request",
+        "for_user",
+        "integrations",
+        "invalidate",
+        "is_vendo_mode",
+        "reconciler",
+        "session",
+        "sso",
+        "testing",
+        "token",
+        "tokens",
+    }
+    assert contract - set(quatrain.vendo.__all__) == set()
+    with pytest.raises(AttributeError, match="nothing"):
+        quatrain.vendo.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match="nothing"):
+        quatrain.vendo.aio.nothing  # noqa: B018
 
 
 def test_the_velocity_namespace_is_pinned() -> None:

@@ -101,7 +101,7 @@ class Event(Protocol):
 class Keeper(Tenure):
     """What a background loop and the block it serves share."""
 
-    __slots__ = ("_body", "_clock", "_event", "_group", "_interrupted", "_loop")
+    __slots__ = ("_body", "_clock", "_event", "_group", "_interrupted", "_loop", "_nap", "_woken")
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock.now)
@@ -111,6 +111,8 @@ class Keeper(Tenure):
         self._body: anyio.CancelScope | None = None
         self._event = _LostEvent(self)
         self._interrupted: BaseException | None = None
+        self._nap: anyio.CancelScope | None = None
+        self._woken = False
 
     @property
     def event(self) -> Event:
@@ -119,8 +121,23 @@ class Keeper(Tenure):
 
     async def wait(self, seconds: float) -> bool:
         """Sleep; True when the loop has to end (here it is cancelled instead: always False)."""
-        await self._clock.sleep(seconds)
+        if not self._woken:
+            with anyio.CancelScope() as self._nap:
+                await self._clock.sleep(seconds)
+            self._nap = None
+        self._woken = False
         return False
+
+    def wake(self) -> None:
+        """End the loop's ``wait``, or its next one, at once; from its event loop."""
+        self._woken = True
+        if self._nap is not None:
+            self._nap.cancel()
+
+    @property
+    def over(self) -> bool:
+        """True when the loop has to end: for a loop that does much between its waits."""
+        return False  # it is cancelled instead
 
     def extend(self, deadline: float) -> None:
         """Held for sure until *deadline* at least; too late when it is lost already."""

@@ -110,13 +110,14 @@ class Event(Protocol):
 class Keeper(Tenure):
     """What a background loop and the block it serves share."""
 
-    __slots__ = ("_clock", "_event", "_owner", "_stop")
+    __slots__ = ("_alarm", "_clock", "_event", "_over", "_owner")
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock.now)
         self._clock = clock
-        self._stop = threading.Event()
-        self._owner = threading.current_thread()
+        self._alarm = threading.Event()  # set to end a wait, for good or once
+        self._over = False
+        self._owner: threading.Thread | None = threading.current_thread()
         self._event = _LostEvent(self, clock)
 
     @property
@@ -126,7 +127,23 @@ class Keeper(Tenure):
 
     def wait(self, seconds: float) -> bool:
         """Sleep; True when the loop has to end: the block is over, or its thread is dead."""
-        return self._clock.wait_for(self._stop, seconds) or not self._owner.is_alive()
+        if not self._over:
+            self._clock.wait_for(self._alarm, seconds)
+            self._alarm.clear()  # before the look: an end that comes in between is seen
+        return self._over or (self._owner is not None and not self._owner.is_alive())
+
+    def wake(self) -> None:
+        """End the loop's ``wait``, or its next one, at once; from any thread."""
+        self._alarm.set()
+
+    @property
+    def over(self) -> bool:
+        """True when the loop has to end: for a loop that does much between its waits."""
+        return self._over
+
+    def _end(self) -> None:
+        self._over = True
+        self._alarm.set()
 
     def extend(self, deadline: float) -> None:
         """Held for sure until *deadline* at least; too late when it is lost already."""
@@ -213,7 +230,7 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
                 self._start(context)
         except BaseException:  # Ctrl-C: the block is never entered, and nothing may begin for it
             self._over = True
-            self._keeper._stop.set()  # noqa: SLF001 - the two are one thing
+            self._keeper._end()  # noqa: SLF001 - the two are one thing
             raise
         return self._keeper
 
@@ -231,7 +248,7 @@ class background:  # noqa: N801 - used like a function: ``with background(fn) as
             if self._linger > 0 and kind is None and self._thread is not None:
                 self._thread.join(self._linger)
         finally:  # a second Ctrl-C must not leave a lease renewed for ever
-            self._keeper._stop.set()  # noqa: SLF001 - the two are one thing
+            self._keeper._end()  # noqa: SLF001 - the two are one thing
         if self._thread is not None:
             self._thread.join(JOIN)
 

@@ -10,12 +10,14 @@
 
 What is asked here goes through a client made from the environment; ``Vendo`` and ``AsyncVendo`` are
 clients of one's own, and ``aio`` has what stands here for ``await``. ``connections``,
-``integrations``, ``billing``, ``events`` and ``data`` are that client's.
+``integrations``, ``billing``, ``events`` and ``data`` are that client's. Beside them there are
+``reconciler`` (an env file that follows the connections), ``sso``, ``deployment`` and ``testing``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from .._async.vendo import AsyncVendo
 from .._sync import shortcuts as _shortcuts
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from .._sync.billing import BillingAPI
     from .._sync.events import EventsAPI
     from .._sync.integrations import ConnectionsAPI, IntegrationsAPI
+    from . import aio, deployment, reconciler, sso, testing
 
     billing: BillingAPI
     connections: ConnectionsAPI
@@ -101,23 +104,34 @@ __all__ = [
     "VendoTransportError",
     "WebhookEvent",
     "WebhooksAPI",
+    "aio",
     "billing",
     "connect_url",
     "connections",
     "data",
+    "deployment",
     "events",
     "for_request",
     "for_user",
     "integrations",
     "invalidate",
     "is_vendo_mode",
+    "reconciler",
     "session",
+    "sso",
+    "testing",
     "token",
     "tokens",
 ]
 
 
+_MODULES: Final = frozenset({"aio", "deployment", "reconciler", "sso", "testing"})
+"""What is imported when it is first touched."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _shortcuts.PARTS:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

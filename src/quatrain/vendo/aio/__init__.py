@@ -11,10 +11,11 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from .._async import shortcuts as _shortcuts
-from .._async.shortcuts import (
+from ..._async import shortcuts as _shortcuts
+from ..._async.shortcuts import (
     connect_url,
     for_request,
     for_user,
@@ -26,10 +27,11 @@ from .._async.shortcuts import (
 )
 
 if TYPE_CHECKING:
-    from .._async.actions import AsyncDataAPI
-    from .._async.billing import AsyncBillingAPI
-    from .._async.events import AsyncEventsAPI
-    from .._async.integrations import AsyncConnectionsAPI, AsyncIntegrationsAPI
+    from ..._async.actions import AsyncDataAPI
+    from ..._async.billing import AsyncBillingAPI
+    from ..._async.events import AsyncEventsAPI
+    from ..._async.integrations import AsyncConnectionsAPI, AsyncIntegrationsAPI
+    from . import reconciler
 
     billing: AsyncBillingAPI
     connections: AsyncConnectionsAPI
@@ -48,6 +50,7 @@ __all__ = [
     "integrations",
     "invalidate",
     "is_vendo_mode",
+    "reconciler",
     "session",
     "token",
     "tokens",
@@ -55,6 +58,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "reconciler":  # imported when it is first touched
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _shortcuts.PARTS:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
