@@ -161,6 +161,13 @@ class EmbeddedPlatform:
         """End a connection in Vendo: ``connection.disconnected``. Raises as ``connect`` does."""
         self._running().local.disconnect(connection_id)
 
+    def expire_token(self, connection_id: str) -> None:
+        """Let a token that was granted be over: whoever next asks for it gets another.
+
+        Raises as ``connect`` does, also for a connection whose key was pasted.
+        """
+        self._running().local.expire_token(connection_id)
+
     def _running(self) -> _Serving:
         with self._lock:
             if not self._wanted:

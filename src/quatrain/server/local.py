@@ -166,6 +166,13 @@ class LocalPlatform:
         """End a connection in Vendo: ``connection.disconnected``. Raises as ``connect`` does."""
         self._manage(f"vendo/connections/{quote(connection_id, safe='')}/disconnect", {})
 
+    def expire_token(self, connection_id: str) -> None:
+        """Let a token that was granted be over: whoever next asks for it gets another.
+
+        Raises as ``connect`` does, also for a connection whose key was pasted.
+        """
+        self._manage(f"vendo/connections/{quote(connection_id, safe='')}/expire-token", {})
+
     def _manage(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post to the management API. Raises InputError, StoreUnavailableError."""
         with self.http_client() as client:

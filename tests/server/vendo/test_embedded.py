@@ -89,8 +89,9 @@ def test_what_can_not_be_connected(database: Path) -> None:
         with pytest.raises(InputError) as caught:
             platform.connect("openai", key="sk-\n-secret")
         assert "secret" not in str(caught.value)
-        with pytest.raises(InputError, match="con_1"):
-            platform.disconnect("con_1")
+        for gone in (platform.disconnect, platform.expire_token):
+            with pytest.raises(InputError, match="con_1"):
+                gone("con_1")
 
 
 def test_a_session_against_the_platform(database: Path) -> None:
@@ -102,7 +103,7 @@ def test_a_session_against_the_platform(database: Path) -> None:
         def provider(request: httpx.Request) -> httpx.Response:
             seen.append(request.headers["Authorization"])
             if len(seen) == 1:
-                platform._manage(f"vendo/connections/{connection_id}/expire-token", {})
+                platform.expire_token(connection_id)
             return httpx.Response(401 if len(seen) == 1 else 200)
 
         with Client.local(database) as q:
