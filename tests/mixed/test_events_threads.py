@@ -173,6 +173,8 @@ def test_closed_while_it_waits_before_a_reconnect() -> None:
         assert clock.waits.wait(PATIENCE)
         consumer.stream.close()
         assert consumer.ends()
+        server.settle()
+        assert server.opened == 1
 
 
 def test_closed_by_the_loop_itself(platform: Any) -> None:
@@ -231,6 +233,53 @@ def test_closed_by_many_threads_while_it_reads(platform: Any) -> None:
             assert consumer.ends()
             found = numbers(consumer.found)
             assert found == list(range(1, len(found) + 1))
+
+
+class SharedSocket:
+    """That of an HTTP/2 connection, on which others have requests too."""
+
+    def get_extra_info(self, info: str) -> Any:
+        raise AssertionError("looked for, to be shut down")
+
+
+class Silent(httpx.SyncByteStream):
+    """One event; then nothing comes until it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield event(1)
+        self.closed.wait(PATIENCE)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("extensions", [{}, {"http_version": b"HTTP/2"}])
+def test_where_there_is_no_socket_of_its_own(extensions: dict[str, Any]) -> None:
+    """Over a caller's transports, or over HTTP/2: only this answer is closed."""
+    streams: list[Silent] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        streams.append(Silent())
+        given = {**extensions, "network_stream": SharedSocket()} if extensions else {}
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=streams[-1], extensions=given)
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        Platform(clock=SYSTEM_CLOCK, http_client=http) as made,
+    ):
+        for _ in made.events.subscribe():
+            break
+        assert streams[0].closed.wait(PATIENCE)
+        consumer = Consumer(made.events.subscribe())
+        consumer.start()
+        assert consumer.first.wait(PATIENCE)
+        consumer.stream.close()
+        assert consumer.ends()
+        assert streams[1].closed.is_set()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # a fork with threads, as it happens

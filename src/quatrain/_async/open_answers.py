@@ -21,15 +21,13 @@ from .._http import Answer, Outgoing
 from .._part_file import Unpacker
 from .._runtime._async import Clock, Fn, finish
 from .._runtime._steps_async import Once, Steps
+from .inflow import ERROR_BODY
 from .lanes import Lane, leave, make_lane
 
 if TYPE_CHECKING:
     from .transport import AsyncTransport, Call
 
 T = TypeVar("T")
-
-ERROR_BODY = 65_536
-"""Bytes that are read of an error where a body was to be streamed."""
 
 
 @attrs.define(eq=False)
@@ -103,8 +101,10 @@ class AsyncOpenAnswer:
             headers = without(headers, b"content-encoding", b"content-length")
             pieces = _one(response.content)
         network = response.extensions.get("network_stream")
-        cut = response.aclose if network is None else functools.partial(_http.cut, network)
-        steps.use(cut)
+        if network is None or response.http_version == "HTTP/2":  # its socket is others' as well
+            steps.use(response.aclose, locks=True)
+        else:
+            steps.use(functools.partial(_http.cut, network))
         return cls(response, Answer(response.status_code, headers, b""), pieces, steps, None)
 
     def on_closed(self, fn: Callable[[], object]) -> None:

@@ -21,7 +21,7 @@ import attrs
 import httpx
 
 from .. import _http, _retry
-from .._address import Address, without
+from .._address import Address
 from .._http import Answer, NoAnswer, Outgoing
 from .._runtime._async import Clock, Fn, LoopLocal
 from .._runtime._steps_async import Steps
@@ -31,8 +31,9 @@ from .._telemetry import span
 from .._wire import dumps, loads, to_wire
 from ..errors import APIError, Attempt, QuatrainError, TransportError
 from ..errors._family import SNIPPET, Family
-from .lanes import AsyncLanes, make_lane, pour
-from .open_answers import ERROR_BODY, AsyncOpenAnswer, AsyncOpenAnswers
+from .inflow import AsyncInflow, pour_of_client
+from .lanes import AsyncLanes, make_lane
+from .open_answers import AsyncOpenAnswer, AsyncOpenAnswers
 
 T = TypeVar("T")
 Lane = Literal["main", "commit", "renew"]
@@ -215,7 +216,7 @@ class AsyncTransport:
         while True:
             number = len(attempts) + 1
             sent = self.clock.now()
-            inflow = None if keep is None else _AsyncInflow(keep)
+            inflow = None if keep is None else AsyncInflow(keep)
             exchange = functools.partial(self._exchange, lane=call.lane, inflow=inflow)
             answer = await self._attempt(call, number, exchange)
             if inflow is not None and inflow.failure is not None:
@@ -281,7 +282,7 @@ class AsyncTransport:
             _log.debug(line, call.method, host, target, outcome, took, number)
         return answer
 
-    async def _exchange(self, request: Outgoing, lane: Lane, inflow: _AsyncInflow | None) -> Answer:
+    async def _exchange(self, request: Outgoing, lane: Lane, inflow: AsyncInflow | None) -> Answer:
         client = self._usable_client()
         if client is not None:
             response = await client.send(
@@ -289,7 +290,7 @@ class AsyncTransport:
             )
             if inflow is None:
                 return Answer.of(response)
-            return await _pour_of_client(response, inflow)
+            return await pour_of_client(response, inflow)
         lanes = (await self._lanes.get())[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             await self._lanes.aclose()
@@ -436,54 +437,7 @@ class AsyncTransport:
         return True
 
 
-class _AsyncInflow:
-    """One answer as it comes in: a success is handed on, an error is kept for its words."""
-
-    def __init__(self, keep: Fn[[Answer, bytes], None]) -> None:
-        self._keep = keep
-        self._content = bytearray()
-        self.begun = False
-        """Whether any of a success has been handed on."""
-        self.failure: Exception | None = None
-        """What whoever it was handed to raised: no fault of the answer's."""
-
-    async def take(self, head: Answer, piece: bytes) -> bool:
-        if not head.ok:
-            self._content += piece
-            return len(self._content) < ERROR_BODY
-        self.begun = True
-        try:
-            await self._keep(head, piece)
-        except Exception as exc:  # noqa: BLE001 - raised again outside of the exchange
-            self.failure = exc
-            return False
-        return True
-
-    def whole(self, head: Answer) -> Answer:
-        """The answer; with its body where that is an error's."""
-        if head.ok:
-            return head
-        try:
-            return Answer.decoded(head.status, head.headers, bytes(self._content))
-        except httpx.DecodingError:  # it was cut
-            return head
-
-
-async def _pour_of_client(response: httpx.Response, inflow: _AsyncInflow) -> Answer:
-    headers = response.headers.raw
-    if response.is_stream_consumed:  # by an event hook, or it is a stand-in's: read, and unpacked
-        headers = without(headers, b"content-encoding", b"content-length")
-        head = Answer(response.status_code, headers, b"")
-        if response.content:
-            await inflow.take(head, response.content)
-        await response.aclose()
-    else:
-        head = Answer(response.status_code, headers, b"")
-        await pour(head, response, response.aiter_raw(), inflow.take)
-    return inflow.whole(head)
-
-
-async def _over(lanes: AsyncLanes, request: Outgoing, inflow: _AsyncInflow | None) -> Answer:
+async def _over(lanes: AsyncLanes, request: Outgoing, inflow: AsyncInflow | None) -> Answer:
     if inflow is None:
         return await lanes.exchange(request.for_lane())
     return inflow.whole(await lanes.stream(request.for_lane(), inflow.take))

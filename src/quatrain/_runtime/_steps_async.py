@@ -86,7 +86,7 @@ class Steps:
         """Wait within a step; stopped, it ends at once."""
         await clock.sleep(seconds)
 
-    def use(self, cut: Callable[[], object] | None) -> None:
+    def use(self, cut: Callable[[], object] | None, *, locks: bool = False) -> None:
         """What would end a step that blocks its thread; here it is cancelled instead."""
 
     async def stop(self, last: Callable[[], Awaitable[None]]) -> None:

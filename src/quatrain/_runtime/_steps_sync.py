@@ -44,6 +44,7 @@ class Steps:
         self._busy = threading.Lock()
         self._guard = threading.RLock()  # what collects garbage may hold it already
         self._cut: Callable[[], object] | None = None
+        self._cut_locks = False
 
     @property
     def stopped(self) -> bool:
@@ -77,12 +78,16 @@ class Steps:
 
     def sleep(self, clock: Clock, seconds: float) -> None:
         """Wait within a step; stopped, it ends at once."""
-        clock.wait_for(self._stop, seconds)
+        if clock.wait_for(self._stop, seconds):
+            raise CalledOff
 
-    def use(self, cut: Callable[[], object] | None) -> None:
-        """What would end a step that blocks its thread; None before that is closed."""
+    def use(self, cut: Callable[[], object] | None, *, locks: bool = False) -> None:
+        """What would end a step that blocks its thread; None before that is closed.
+
+        *locks*: it takes locks that others hold as well.
+        """
         with self._guard:
-            self._cut = cut
+            self._cut, self._cut_locks = cut, locks
             if cut is not None and self.stopped:
                 cut()
 
@@ -111,7 +116,8 @@ class Steps:
         *alone*: whatever it locks is nobody else's. Else the very thread that collects garbage may
         hold a lock of it, and it is done in another.
         """
-        self._cut_off()
+        if not self._cut_locks:
+            self._cut_off()
         if alone:
             last()
         elif not sys.is_finalizing():

@@ -22,7 +22,7 @@ import attrs
 import httpx
 
 from .. import _http, _retry
-from .._address import Address, without
+from .._address import Address
 from .._http import Answer, NoAnswer, Outgoing
 from .._runtime._steps_sync import Steps
 from .._runtime._sync import Clock, Fn, LoopLocal
@@ -32,8 +32,9 @@ from .._telemetry import span
 from .._wire import dumps, loads, to_wire
 from ..errors import APIError, Attempt, QuatrainError, TransportError
 from ..errors._family import SNIPPET, Family
-from .lanes import Lanes, make_lane, pour
-from .open_answers import ERROR_BODY, OpenAnswer, OpenAnswers
+from .inflow import Inflow, pour_of_client
+from .lanes import Lanes, make_lane
+from .open_answers import OpenAnswer, OpenAnswers
 
 T = TypeVar("T")
 Lane = Literal["main", "commit", "renew"]
@@ -214,7 +215,7 @@ class Transport:
         while True:
             number = len(attempts) + 1
             sent = self.clock.now()
-            inflow = None if keep is None else _Inflow(keep)
+            inflow = None if keep is None else Inflow(keep)
             exchange = functools.partial(self._exchange, lane=call.lane, inflow=inflow)
             answer = self._attempt(call, number, exchange)
             if inflow is not None and inflow.failure is not None:
@@ -280,7 +281,7 @@ class Transport:
             _log.debug(line, call.method, host, target, outcome, took, number)
         return answer
 
-    def _exchange(self, request: Outgoing, lane: Lane, inflow: _Inflow | None) -> Answer:
+    def _exchange(self, request: Outgoing, lane: Lane, inflow: Inflow | None) -> Answer:
         client = self._usable_client()
         if client is not None:
             response = client.send(
@@ -288,7 +289,7 @@ class Transport:
             )
             if inflow is None:
                 return Answer.of(response)
-            return _pour_of_client(response, inflow)
+            return pour_of_client(response, inflow)
         lanes = self._lanes.get()[lane]
         if self._closed:  # by another thread, which may have looked before these were made
             self._lanes.close()
@@ -435,54 +436,7 @@ class Transport:
         return True
 
 
-class _Inflow:
-    """One answer as it comes in: a success is handed on, an error is kept for its words."""
-
-    def __init__(self, keep: Fn[[Answer, bytes], None]) -> None:
-        self._keep = keep
-        self._content = bytearray()
-        self.begun = False
-        """Whether any of a success has been handed on."""
-        self.failure: Exception | None = None
-        """What whoever it was handed to raised: no fault of the answer's."""
-
-    def take(self, head: Answer, piece: bytes) -> bool:
-        if not head.ok:
-            self._content += piece
-            return len(self._content) < ERROR_BODY
-        self.begun = True
-        try:
-            self._keep(head, piece)
-        except Exception as exc:  # noqa: BLE001 - raised again outside of the exchange
-            self.failure = exc
-            return False
-        return True
-
-    def whole(self, head: Answer) -> Answer:
-        """The answer; with its body where that is an error's."""
-        if head.ok:
-            return head
-        try:
-            return Answer.decoded(head.status, head.headers, bytes(self._content))
-        except httpx.DecodingError:  # it was cut
-            return head
-
-
-def _pour_of_client(response: httpx.Response, inflow: _Inflow) -> Answer:
-    headers = response.headers.raw
-    if response.is_stream_consumed:  # by an event hook, or it is a stand-in's: read, and unpacked
-        headers = without(headers, b"content-encoding", b"content-length")
-        head = Answer(response.status_code, headers, b"")
-        if response.content:
-            inflow.take(head, response.content)
-        response.close()
-    else:
-        head = Answer(response.status_code, headers, b"")
-        pour(head, response, response.iter_raw(), inflow.take)
-    return inflow.whole(head)
-
-
-def _over(lanes: Lanes, request: Outgoing, inflow: _Inflow | None) -> Answer:
+def _over(lanes: Lanes, request: Outgoing, inflow: Inflow | None) -> Answer:
     if inflow is None:
         return lanes.exchange(request.for_lane())
     return inflow.whole(lanes.stream(request.for_lane(), inflow.take))
