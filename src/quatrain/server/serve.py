@@ -34,7 +34,9 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) ->
         app.state.store.open()
         # the lifespan would do it, too, but only log what goes wrong
         asyncio.run(seed_once(app.state.store, settings.seed))
-        server = Server(app, on_ready=on_ready, url=url_of(listener))
+        server = Server(
+            app, on_ready=on_ready, on_stop=app.state.vendo.streams.close, url=url_of(listener)
+        )
         server.run(sockets=[listener])
     finally:
         app.state.store.close()
@@ -69,10 +71,15 @@ def url_of(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, set up for this platform, that says when it is ready."""
+    """uvicorn, set up for this platform, that says when it is ready, and when it stops."""
 
     def __init__(
-        self, app: Any, *, url: str, on_ready: Callable[[str], None] | None = None
+        self,
+        app: Any,
+        *,
+        url: str,
+        on_ready: Callable[[str], None] | None = None,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -89,6 +96,7 @@ class Server(uvicorn.Server):
             )
         )
         self._url = url
+        self._on_stop = on_stop
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -96,3 +104,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started and self._on_ready is not None:
             self._on_ready(self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would go on for ever, then finish the requests under way."""
+        self._on_stop()
+        await super().shutdown(sockets=sockets)

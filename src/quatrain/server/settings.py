@@ -13,6 +13,8 @@ from quatrain._secret import Secret
 from quatrain.errors import ConfigError
 
 from .velerian.runner import Runner, checked, echo, load
+from .vendo import actions
+from .vendo.actions import Actions
 from .vendo.sealing import Ring
 
 DEFAULT_PORT: Final = 8787
@@ -119,6 +121,10 @@ class Settings:
     velerian_runner: Runner = attrs.field(default=echo, converter=_runner)
     """What a model says to Velerian's ABPs and networks: a callable, or its name as
     ``module:function``. It runs inside the platform."""
+    vendo_actions: Actions = attrs.field(factory=Actions, converter=actions.load)
+    """What Vendo's data proxy can do besides what is built in: a mapping of ids to callables, or
+    its name as ``module:object``. They run inside the platform; see quatrain.server.vendo.actions
+    for what is promised of them."""
 
     secret_key: Secret | None = attrs.field(default=None, converter=_secret_key, repr=False)
     """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or
