@@ -17,7 +17,6 @@ from quatrain.server.times import ms_of
 from quatrain.server.velerian.keys import MAX_RATE
 from quatrain.server.velerian.records import AbpState, ApprovalState
 from quatrain.server.velocity import values
-from quatrain.server.vendo.wallet import MAX_MICROS, Window
 from quatrain.server.webhooks.endpoints import check_url
 
 MIN_SECRET: Final = 16
@@ -213,40 +212,3 @@ class RunsQuery:
     status: Literal["queued", "running", "succeeded", "failed", "blocked"] | None = None
     limit: int = attrs.field(default=50, validator=between(1, 200))
     cursor: str | None = None
-
-
-# -- Vendo ----------------------------------------------------------------------------------------
-
-
-@attrs.frozen(kw_only=True)
-class PublishedEvent:
-    """One of ``POST /vendo/events``."""
-
-    kind: str
-    fields: JsonObject
-
-
-@attrs.frozen(kw_only=True)
-class PublishBody:
-    """``POST /vendo/events``."""
-
-    events: list[PublishedEvent] = attrs.field(validator=_some)
-    app: str | None = None
-    """A slug; None tells every app of the tenant's."""
-
-
-@attrs.frozen(kw_only=True)
-class TopUpBody:
-    """``POST /vendo/wallet/top-up``."""
-
-    micros: int = attrs.field(validator=between(1, MAX_MICROS))
-
-
-@attrs.frozen(kw_only=True)
-class CapsBody:
-    """``POST /vendo/wallet/caps``: the caps that are to change."""
-
-    daily_micros: int | None = _maybe(between(0, MAX_MICROS))
-    monthly_micros: int | None = _maybe(between(0, MAX_MICROS))
-    remove: list[Window] | None = None
-    """Of these windows there is to be none."""

@@ -8,7 +8,7 @@ from quatrain.server.vendo.publishing import Event
 from quatrain.server.vendo.wallet import State
 
 from .call import Call
-from .schema import CapsBody, PublishBody, TopUpBody
+from .vendo_schema import CapsBody, PublishBody, TopUpBody
 
 
 async def publish(call: Call, body: PublishBody) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from .publishing import Publisher
 from .records import Caller
 from .safe import Safe
 from .secretkey import KeySource
-from .users import UserTokens
 from .stream import Streams
+from .users import UserTokens
 from .wallet import Wallets
 
 
