@@ -23,7 +23,7 @@ def _cap(ctx: click.Context, param: click.Parameter, value: str | None) -> int |
     """A number of micros, or no cap; raises BadParameter for anything else."""
     if value is None or value == NONE:
         return value
-    return click.IntRange(0, _MAX).convert(value, param, ctx)
+    return click.IntRange(0, _MAX)(value, param, ctx)
 
 
 @click.command()

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -23,7 +23,7 @@ from .appthread import AppThread
 from .keys import KeyRing
 from .lent import Lent
 from .local import LocalPlatform
-from .serve import KEEP_ALIVE, bind, url_of
+from .serve import KEEP_ALIVE, StoppingServer, bind, url_of
 from .velerian.runner import Runner, echo
 from .vendo.actions import Action, Run
 
@@ -231,7 +231,7 @@ class _Serving:
         except ConfigError:
             local.close()
             raise
-        server = _Server(_server_config(app), local.end_streams)
+        server = StoppingServer(_server_config(app), on_stop=local.end_streams)
         done = app.run(server.serve(sockets=[listener]))
         # whatever ends the server: better a refused connection than one that is never accepted
         done.add_done_callback(lambda _: listener.close())
@@ -241,19 +241,6 @@ class _Serving:
         self.server.should_exit = True
         concurrent.futures.wait([self.done])
         self.local.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, that says when it stops."""
-
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_stop = on_stop
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what would go on for ever, then finish the requests under way."""
-        self._on_stop()
-        await super().shutdown(sockets=sockets)
 
 
 class _Config(uvicorn.Config):

@@ -20,6 +20,8 @@ KEEP_ALIVE: Final = 75
 request just sent."""
 _GRACE: Final = 30
 """Seconds for the requests under way when told to stop."""
+_LOOK_EVERY: Final = 0.1
+"""Seconds, while it stops."""
 
 
 def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -70,8 +72,40 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Server(uvicorn.Server):
-    """uvicorn, set up for this platform, that says when it is ready, and when it stops."""
+class StoppingServer(uvicorn.Server):
+    """uvicorn, that ends what would go on for ever when it stops.
+
+    It waits for the requests under way: *on_stop* has those end that never would.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the requests under way, and stop."""
+        self._on_stop()
+        cutting = asyncio.ensure_future(self._cut_off())
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            cutting.cancel()
+            await asyncio.gather(cutting, return_exceptions=True)
+
+    async def _cut_off(self) -> None:
+        """Drop connections whose answer was broken off, and whose client does not take the rest."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            connection: Any
+            for connection in list(self.server_state.connections):
+                cycle = connection.cycle
+                broken = cycle is not None and not cycle.response_complete
+                if broken and connection.transport.is_closing():
+                    connection.transport.abort()
+
+
+class Server(StoppingServer):
+    """uvicorn, set up for this platform, that says when it is ready."""
 
     def __init__(
         self,
@@ -93,10 +127,10 @@ class Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=_GRACE,
-            )
+            ),
+            on_stop=on_stop,
         )
         self._url = url
-        self._on_stop = on_stop
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -104,8 +138,3 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started and self._on_ready is not None:
             self._on_ready(self._url)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what would go on for ever, then finish the requests under way."""
-        self._on_stop()
-        await super().shutdown(sockets=sockets)
