@@ -13,7 +13,7 @@ import click
 from quatrain.server.serve import run
 from quatrain.server.settings import DEFAULT_PORT, Settings
 
-from .options import database_option, runner_option
+from .options import actions_option, database_option, runner_option
 from .text import printable
 
 __all__ = ["serve"]
@@ -48,6 +48,7 @@ __all__ = ["serve"]
     help="What a new database is filled with: a made-up business, or nothing.",
 )
 @runner_option
+@actions_option
 def serve(
     database: Path,
     host: str,
@@ -56,6 +57,7 @@ def serve(
     allowed_host: tuple[str, ...],
     seed: str,
     runner: str,
+    actions: str | None,
 ) -> None:
     """Serve the local platform on this machine until Ctrl-C.
 
@@ -72,6 +74,7 @@ def serve(
         allowed_hosts=frozenset(allowed_host),
         seed="demo" if seed == "demo" else None,
         velerian_runner=runner,
+        vendo_actions=actions or {},
     )
 
     name = printable(str(database))

@@ -37,7 +37,7 @@ class Listener:
             (b"authorization", f"Bearer {secret.reveal()}".encode()),
         ]
         if last_event_id is not None:
-            headers.append((b"last-event-id", last_event_id.encode()))
+            headers.append((b"last-event-id", last_event_id.encode("latin-1")))
         self._scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0"},

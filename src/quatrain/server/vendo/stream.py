@@ -273,11 +273,10 @@ def _number(last_event_id: bytes | None) -> int | None:
 
 def _begin(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Position:
     """Where a stream begins. *params*: app_id, after (or None), limit."""
-    after = params["after"]
-    if after is not None:
-        (newest,) = connection.execute(_SQL["newest"]).fetchone()
+    if params["after"] is not None:
+        # none after an id of the future: the stream begins now
         (first,) = connection.execute(_SQL["first_replayed"], params).fetchone()
-        if after <= newest and first is not None:
+        if first is not None:
             return Position(first - 1, anchored=False)
     (newest,) = connection.execute(_SQL["newest_of_app"], params).fetchone()
     return Position(newest, anchored=newest > 0)

@@ -10,9 +10,6 @@ SELECT app_id FROM vendo_bindings WHERE connection_id = :connection_id ORDER BY 
 -- apps_of_tenant --
 SELECT id FROM vendo_apps WHERE tenant = :tenant ORDER BY id
 
--- newest --
-SELECT COALESCE(MAX(id), 0) FROM vendo_events
-
 -- newest_of_app --
 SELECT COALESCE(MAX(id), 0) FROM vendo_events WHERE app_id = :app_id
 
