@@ -193,7 +193,7 @@ async def test_a_toolkit_with_a_connection(
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [("needs_reauth", 409), ("pending_setup", 403), ("error", 403), ("revoked", 403)],
+    [("needs_reauth", 409), ("pending_setup", 403), ("error", 502), ("revoked", 403)],
 )
 async def test_a_connection_that_can_not_be_used(
     execute: Any, caller: Caller, store: SqliteStore, status: str, expected: int
@@ -202,6 +202,10 @@ async def test_a_connection_that_can_not_be_used(
     connect(store, status=status)
     answer = await execute("slack.messages.send", MESSAGE)
     assert expected == answer.status_code
+    if expected == 403:
+        assert {"error": "binding_missing", "toolkit": "slack"} == answer.json()
+    if expected == 502:
+        assert "upstream_error" == answer.json()["error"]["code"]
     if expected == 409:
         error = answer.json()["error"]
         assert ("connection_needs_reauth", "slack") == (error["code"], error["slug"])

@@ -22,19 +22,25 @@ from quatrain.server import jsontext
 from quatrain.server.idempotency import InFlight, Once, answered, once
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.shapes import JsonObject, length
-from quatrain.server.store import SqliteStore, StoreUnavailableError, queries
+from quatrain.server.store import SqliteStore, StoreUnavailableError
 from quatrain.server.velerian.runner import in_thread, one_line
 
 from . import wallet
 from .actions import Action, ActionContext, ActionError
-from .records import Caller, ForbiddenError, NeedsReauthError, NotThereError, VendoRefusedError
+from .broker import usable_by
+from .records import (
+    BindingMissingError,
+    Caller,
+    ConnectionRevokedError,
+    NotThereError,
+    VendoRefusedError,
+)
 
 MAX_ANSWER: Final = 1_000_000
 """Characters of an action's answer; more is taken for a mistake."""
 _GRACE: Final = 5.0
 """Seconds for the actions under way when the platform stops."""
 
-_SQL: Final = queries.load("vendo_actions")
 _log: Final = logging.getLogger("quatrain.server.vendo")
 
 
@@ -243,7 +249,7 @@ def _do(connection: sqlite3.Connection, now: int, job: Job) -> str | RefusedErro
     assert run is not None  # noqa: S101  told apart before
 
     def perform() -> str | RefusedError:
-        refusal = _refusal(connection, job)
+        refusal = _refusal(connection, now, job)
         if refusal is None and job.charge is not None:
             refusal = wallet.charge(connection, now, job.charge)
         if refusal is not None:
@@ -259,7 +265,7 @@ def _begin(connection: sqlite3.Connection, now: int, job: Job) -> Begun | Refuse
         kept = answered(connection, now, job.claim)
         if kept is not None:
             return kept if isinstance(kept, RefusedError) else Begun(kept)
-    refusal = _refusal(connection, job)
+    refusal = _refusal(connection, now, job)
     if refusal is not None:
         return refusal
     if job.charge is None:
@@ -299,23 +305,12 @@ def _give_back(connection: sqlite3.Connection, now: int, params: tuple[Job, int 
         wallet.release(connection, now, (job.caller.tenant, held))
 
 
-def _refusal(connection: sqlite3.Connection, job: Job) -> VendoRefusedError | None:
+def _refusal(connection: sqlite3.Connection, now: int, job: Job) -> VendoRefusedError | None:
     """Why the caller may not have this done, if it may not."""
     toolkit, caller = job.action.toolkit, job.caller
-    params = {**attrs.asdict(caller), "toolkit": toolkit}
-    if caller.connection_id is not None:
-        row = connection.execute(_SQL["connection"], params).fetchone()
-        if row is None or row[0] != toolkit:
-            return ForbiddenError(f"this key opens no action of {toolkit}")
-        status = row[1]
-    elif job.action.needs_connection:
-        row = connection.execute(_SQL["bound_status"], params).fetchone()
-        status = None if row is None else row[0]
-    else:
+    if not job.action.needs_connection and caller.connection_id is None:
         return None
-    if status == "connected":
-        return None
-    if status == "needs_reauth":
-        text = f"the connection to {toolkit} has to be granted again"
-        return NeedsReauthError(text, slug=toolkit)
-    return ToolkitNotConnectedError(f"there is no connection to {toolkit}", slug=toolkit)
+    found = usable_by(connection, now, (caller, toolkit))
+    if isinstance(found, BindingMissingError | ConnectionRevokedError):
+        return ToolkitNotConnectedError(f"there is no connection to {toolkit}", slug=toolkit)
+    return found if isinstance(found, VendoRefusedError) else None
