@@ -227,6 +227,16 @@ async def test_a_users_connection_is_not_everybodys(
     assert 403 == (await execute("slack.messages.send", MESSAGE)).status_code
 
 
+async def test_a_users_connection(execute: Any, caller: Caller, store: SqliteStore) -> None:
+    """Comes before everybody's, for that user."""
+    connect(store, status="needs_reauth")
+    connect(store, user="ann")
+    token, _ = await caller.app.state.vendo.users.issue(TENANT, "ann")
+    assert 409 == (await execute("slack.messages.send", MESSAGE)).status_code
+    caller.user = token.reveal()
+    assert 200 == (await execute("slack.messages.send", MESSAGE)).status_code
+
+
 async def test_a_connections_key(execute: Any, caller: Caller, store: SqliteStore) -> None:
     """Opens its toolkit's actions, and no others."""
     connect(store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -362,6 +363,25 @@ async def test_a_platform_that_stops_ends_its_streams(
     refused = Listener(platform, secret)
     await refused.over()
     assert (503, "1") == (refused.status, refused.headers["retry-after"])
+
+
+async def test_a_platform_that_stops_while_a_stream_begins(
+    platform: Starlette, secret: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Does not leave it behind."""
+    streams = platform.state.vendo.streams
+    loop, begin = asyncio.get_running_loop(), stream._begin
+
+    def stopping(*args: Any) -> stream.Position:
+        closed = threading.Event()
+        loop.call_soon_threadsafe(lambda: (streams.close(), closed.set()))
+        assert closed.wait(60)
+        return begin(*args)
+
+    monkeypatch.setattr(stream, "_begin", stopping)
+    listener = Listener(platform, secret)
+    await listener.over()
+    assert listener.complete
 
 
 async def test_a_platform_that_stops_does_not_wait_for_who_is_behind(

@@ -121,6 +121,8 @@ class Streams:
             raise
         stream = EventStream(self, app_id, position, known)
         self._open.add(stream)
+        if self._closed:  # meanwhile
+            stream.ended.set()
         return stream
 
     def wake(self) -> None:
