@@ -20,6 +20,7 @@ UNSET = dict.fromkeys(
             "VELERIAN_BASE_URL",
             "VELERIAN_API_KEY",
             "QUATRAIN_RUNNER",
+            "QUATRAIN_ACTIONS",
             "VOS_BASE_URL",
             "VOS_EXT_KEY",
         ),

@@ -19,10 +19,11 @@ def test_demo(cli, database):
     key = result.stderr.split()[5]
     shown = json.loads(cli("effects", "show", key, "--database", database, "--json").stdout)
 
-    assert (0, 11) == (result.exit_code, result.stdout.count("ok  "))
+    assert (0, 15) == (result.exit_code, result.stdout.count("ok  "))
     assert "Exactly once. Three attempts, one SIGKILL, one refund: re_1" in result.stdout
     assert "Heard once. One task, one failure, one webhook handled" in result.stdout
     assert "Found out. The evidence does not verify at link 0" in result.stdout
+    assert "In step. Four changes, one restart, four events heard." in result.stdout
     assert ("COMMITTED", "observed", 2) == (
         shown["effect"]["status"],
         shown["effect"]["source"],

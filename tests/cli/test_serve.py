@@ -12,6 +12,7 @@ import pytest
 
 from quatrain.server.keys import KeyRing
 from quatrain.server.store import SqliteStore
+from quatrain.server.vendo.keys import AppKeys
 from quatrain.verity import VerityClient
 
 from ._support import LONG, QUATRAIN, Serving
@@ -78,6 +79,23 @@ def test_runner(database, tmp_path, monkeypatch):
     serving.stop(signal.SIGINT)
 
     assert {"text": "mine"} == answer.json()["output"]
+
+
+def test_actions(database, tmp_path, monkeypatch):
+    """What Vendo's data proxy can do besides is in a module of this directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "serve_acts.py").write_text("acts = {'x.y': lambda args, context: context.app}\n")
+    with SqliteStore(database) as store:
+        _, key = AppKeys(store).create("local", "shop")
+    serving = Serving(database, "--actions", "serve_acts:acts")
+    answer = httpx.post(
+        f"{serving.url}/composio/v1/execute",
+        json={"action_id": "x.y"},
+        headers={"authorization": f"Bearer {key.reveal()}"},
+    )
+    serving.stop(signal.SIGINT)
+
+    assert {"data": "shop"} == answer.json()
 
 
 @pytest.mark.parametrize(
@@ -185,6 +203,8 @@ def test_what_fails_is_in_the_log(serving, database):
         (["--database", "none/x.db", "--port", "0"], "none/x.db can't be used"),
         (["--runner", "odd"], "runner 'odd' is not of the form module:function"),
         (["--runner", "no_such:x"], "runner 'no_such:x' can't be loaded: ModuleNotFoundError"),
+        (["--actions", "odd"], "actions 'odd' is not of the form module:object"),
+        (["--actions", "sys:path"], "are no mapping of ids to callables"),
     ],
 )
 def test_mistakes(cli, args, message):

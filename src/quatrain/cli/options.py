@@ -18,6 +18,7 @@ from quatrain.verity import VerityClient
 
 __all__ = [
     "LedgerOptions",
+    "actions_option",
     "database_option",
     "given",
     "json_option",
@@ -45,9 +46,9 @@ limit_option: Final = click.option(
 )
 
 
-def _importable(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Let a runner's module be one of the directory that the command is run in."""
-    if ":" in value and (here := str(Path.cwd())) not in sys.path:
+def _importable(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Let the module be one of the directory that the command is run in."""
+    if value and ":" in value and (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     return value
 
@@ -61,6 +62,16 @@ runner_option: Final = click.option(
     default="echo",
     show_default=True,
     help="What answers as Velerian's model; echo says what it was asked.",
+)
+
+
+actions_option: Final = click.option(
+    "--actions",
+    metavar="MODULE:OBJECT",
+    envvar="QUATRAIN_ACTIONS",
+    show_envvar=True,
+    callback=_importable,
+    help="What Vendo's data proxy can do besides what is built in: a mapping of callables.",
 )
 
 

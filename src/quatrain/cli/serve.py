@@ -13,7 +13,7 @@ import click
 from quatrain.server.serve import run
 from quatrain.server.settings import DEFAULT_PORT, Settings
 
-from .options import database_option, runner_option
+from .options import actions_option, database_option, runner_option
 from .text import printable
 
 __all__ = ["serve"]
@@ -55,6 +55,7 @@ __all__ = ["serve"]
     help="What a new database is filled with: a made-up business, or nothing.",
 )
 @runner_option
+@actions_option
 def serve(
     database: Path,
     host: str,
@@ -64,6 +65,7 @@ def serve(
     return_to: tuple[str, ...],
     seed: str,
     runner: str,
+    actions: str | None,
 ) -> None:
     """Serve the local platform on this machine until Ctrl-C.
 
@@ -81,6 +83,7 @@ def serve(
         vendo_return_to=frozenset(return_to),
         seed="demo" if seed == "demo" else None,
         velerian_runner=runner,
+        vendo_actions=actions or {},
     )
 
     name = printable(str(database))

@@ -18,6 +18,7 @@ from .options import json_option
 from .output import note, print_json, print_table, waiting
 from .text import printable
 from .vendo_tables import apps_table, connections_table, keys_table
+from .vendo_wallet import wallet
 
 __all__ = ["vendo"]
 
@@ -36,6 +37,9 @@ _user_option: Final = click.option(
 @click.group()
 def vendo() -> None:
     """Connect integrations, and make keys for the apps that use them."""
+
+
+vendo.add_command(wallet)
 
 
 # -- connections ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from .asgi import (
     REQUEST_ID,
+    Answer,
     ClientGoneError,
     Receive,
     Scope,
@@ -46,6 +47,8 @@ class PlatformAPI(ABC):
         else:
             if isinstance(content, Streamed):
                 await send_streamed(receive, send, content)
+            elif isinstance(content, Answer):
+                await content.respond(receive, send)
             else:
                 await send_json(send, 200, content)
             return
@@ -54,7 +57,7 @@ class PlatformAPI(ABC):
 
     @abstractmethod
     async def answer(self, scope: Scope, receive: Receive) -> Any:
-        """The JSON of a success, or a Streamed. Raises ProblemError and RefusedError."""
+        """The JSON of a success, a Streamed or an Answer. Raises ProblemError and RefusedError."""
 
     @abstractmethod
     def of_refusal(self, refusal: RefusedError) -> ProblemError:

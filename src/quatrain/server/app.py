@@ -30,6 +30,7 @@ from .vendo import endpoints as vendo_endpoints
 from .vendo.api import VendoAPI
 from .vendo.call import Services as VendoServices
 from .vendo.page import ConnectPage
+from .vendo.proxy_api import ProxyAPI
 from .vendo.secretkey import key_source
 from .verity import VerityAPI
 from .webhooks import Dispatcher
@@ -47,7 +48,9 @@ def create_app(
     keys), ``velocity`` (its business data), ``velerian`` and ``vendo`` (the services of those
     halves), and ``dispatcher`` (of webhooks) and ``run_worker``, which work in the background. To
     learn of an unusable database as a ConfigError, call ``app.state.store.open()`` first; the
-    lifespan then finds it open. ``now_ms`` is the server's clock, in milliseconds since 1970.
+    lifespan then finds it open. A server that is about to wait for the requests under way calls
+    ``app.state.vendo.streams.close()`` first: streams of events go on for ever. ``now_ms`` is the
+    server's clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
@@ -62,8 +65,13 @@ def create_app(
         wake=run_worker.wake,
     )
     dispatcher = Dispatcher(store)
-    vendo = VendoServices.of(store, key_source(settings.secret_key, settings.database))
-    managed = Services(velocity, installs, velerian, vendo, store, dispatcher.wake)
+    vendo = VendoServices.of(
+        store,
+        key_source(settings.secret_key, settings.database),
+        actions=settings.vendo_actions,
+        wake=dispatcher.wake,
+    )
+    managed = Services(velocity, installs, velerian, vendo, store, vendo.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -72,7 +80,10 @@ def create_app(
             await seed_once(store, settings.seed)
             await velerian_seeding.seed_once(store)
             async with AsyncExitStack() as stack:
+                await stack.enter_async_context(vendo.proxy.running())
+                stack.callback(vendo.streams.close)
                 if settings.background:
+                    await stack.enter_async_context(vendo.publisher.sweeping())
                     await stack.enter_async_context(dispatcher.running())
                     await stack.enter_async_context(run_worker.running())
                 yield
@@ -94,8 +105,8 @@ def create_app(
                 only=("deployments", "integrations", "billing"),
             ),
             Platform("/credentials", VendoAPI(vendo, vendo_endpoints.CREDENTIALS)),
-            Platform("/composio", VendoAPI(vendo, vendo_endpoints.COMPOSIO)),
             Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
+            Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
             Route("/healthz", Health(store)),
         ],
         middleware=[

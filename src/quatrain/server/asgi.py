@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -45,6 +46,14 @@ async def send_json(
     await send({"type": "http.response.body", "body": body})
 
 
+class Answer(ABC):
+    """An answer that is more than JSON, and sends itself."""
+
+    @abstractmethod
+    async def respond(self, receive: Receive, send: Send) -> None:
+        """Send it. Raises ClientGoneError when the client hangs up."""
+
+
 @attrs.frozen
 class Streamed:
     """An answer that is a file, sent as it is made: how long it will be nobody knows."""
@@ -61,7 +70,7 @@ async def send_streamed(receive: Receive, send: Send, answer: Streamed) -> None:
     Raises ClientGoneError when the client hangs up: what is then sent goes nowhere, without an
     error, and need not be made.
     """
-    gone = asyncio.ensure_future(_gone(receive))
+    gone = asyncio.ensure_future(hung_up(receive))
     try:
         await _send_pieces(gone, send, answer)
     finally:
@@ -69,7 +78,7 @@ async def send_streamed(receive: Receive, send: Send, answer: Streamed) -> None:
         await asyncio.gather(gone, return_exceptions=True)
 
 
-async def _gone(receive: Receive) -> None:
+async def hung_up(receive: Receive) -> None:
     """Returns when the client has hung up."""
     with contextlib.suppress(ClientGoneError):
         while (await receive())["type"] != "http.disconnect":

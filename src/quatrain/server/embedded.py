@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -23,8 +23,9 @@ from .appthread import AppThread
 from .keys import KeyRing
 from .lent import Lent
 from .local import LocalPlatform
-from .serve import KEEP_ALIVE, bind, url_of
+from .serve import KEEP_ALIVE, StoppingServer, bind, url_of
 from .velerian.runner import Runner, echo
+from .vendo.actions import Action, Run
 
 __all__ = ["EmbeddedPlatform"]
 
@@ -56,9 +57,11 @@ class EmbeddedPlatform:
 
     A new database is filled with *seed*, a made-up business of that tenant, or nothing. What a
     model says to Velerian's ABPs and networks comes from *velerian_runner*: a callable, plain or a
-    coroutine function, or its name as ``module:function``.
+    coroutine function, or its name as ``module:function``. *vendo_actions* are what Vendo's data
+    proxy can do besides what is built in: a mapping of ids to callables, or its name as
+    ``module:object``.
 
-    Raises ConfigError for a *database* or a runner that can't be one.
+    Raises ConfigError for a *database*, a runner or actions that can't be used.
     """
 
     def __init__(
@@ -67,10 +70,12 @@ class EmbeddedPlatform:
         *,
         seed: Literal["demo"] | None = "demo",
         velerian_runner: str | Runner = echo,
+        vendo_actions: str | Mapping[str, Action | Run] | None = None,
     ) -> None:
         self.database = database
         self.seed: Literal["demo"] | None = seed
         self._runner = velerian_runner
+        self._actions = vendo_actions or {}
         self._lent = lent = Lent.new()
         self.api_key: Secret = lent.api_key
         self.velocity_key: Secret = lent.velocity_key
@@ -82,7 +87,9 @@ class EmbeddedPlatform:
         self._port = 0
         self._serving: _Serving | None = None
         # raises for what is no database, or no runner, at all
-        LocalPlatform(database, seed=seed, velerian_runner=velerian_runner)
+        LocalPlatform(
+            database, seed=seed, velerian_runner=velerian_runner, vendo_actions=self._actions
+        )
         _platforms.add(self)
 
     def start(self) -> Self:
@@ -178,6 +185,7 @@ class EmbeddedPlatform:
                     lent=self._lent,
                     seed=self.seed,
                     velerian_runner=self._runner,
+                    vendo_actions=self._actions,
                 )
                 self._serving = _Serving.start(local, self._port)
                 self._port = self._serving.port
@@ -244,7 +252,7 @@ class _Serving:
         except ConfigError:
             local.close()
             raise
-        server = uvicorn.Server(_server_config(app))
+        server = StoppingServer(_server_config(app), on_stop=local.end_streams)
         done = app.run(server.serve(sockets=[listener]))
         # whatever ends the server: better a refused connection than one that is never accepted
         done.add_done_callback(lambda _: listener.close())

@@ -66,7 +66,33 @@ def once(
     """
     if claim is None:
         return perform()
-    params = {
+    kept = answered(connection, now, claim)
+    if kept is not None:
+        return kept
+    outcome = perform()
+    if isinstance(outcome, str):
+        params = _params(claim, now)
+        connection.execute(_SQL["keep_answer"], {**params, "answer": outcome})
+        connection.execute(_SQL["forget_expired"], params)
+    return outcome
+
+
+def answered(connection: sqlite3.Connection, now: int, claim: Once) -> str | KeyReusedError | None:
+    """What the same request was answered before; None for one that was not.
+
+    For what does not run in a transaction: it asks before, and calls ``once`` when it is done.
+    """
+    row = connection.execute(_SQL["find_answer"], _params(claim, now)).fetchone()
+    if row is None:
+        return None
+    kept, answer = row
+    if not hmac.compare_digest(kept, claim.fingerprint):
+        return KeyReusedError("this Idempotency-Key came with another request before")
+    return str(answer)
+
+
+def _params(claim: Once, now: int) -> dict[str, Any]:
+    return {
         "caller": claim.caller,
         "key": claim.key,
         "fingerprint": claim.fingerprint,
@@ -74,17 +100,6 @@ def once(
         "expired": now - KEPT_MS,
         "limit": _FORGOTTEN_AT_ONCE,
     }
-    row = connection.execute(_SQL["find_answer"], params).fetchone()
-    if row is not None:
-        kept, answer = row
-        if not hmac.compare_digest(kept, claim.fingerprint):
-            return KeyReusedError("this Idempotency-Key came with another request before")
-        return str(answer)
-    outcome = perform()
-    if isinstance(outcome, str):
-        connection.execute(_SQL["keep_answer"], {**params, "answer": outcome})
-        connection.execute(_SQL["forget_expired"], params)
-    return outcome
 
 
 class InFlight:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -24,6 +24,7 @@ from .settings import Settings
 from .store import StoreUnavailableError
 from .velerian.runner import Runner, echo
 from .velocity.seeding import SLUG
+from .vendo.actions import Action, Run
 
 __all__ = ["LocalPlatform"]
 
@@ -48,10 +49,12 @@ class LocalPlatform:
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
     Without *background*, webhooks and runs that wait in the database are left to other platforms on
     it. What a model says to Velerian's ABPs and networks comes from *velerian_runner*: a callable,
-    plain or a coroutine function, or its name as ``module:function``.
+    plain or a coroutine function, or its name as ``module:function``. *vendo_actions* are what
+    Vendo's data proxy can do besides what is built in: a mapping of ids to callables, or its name
+    as ``module:object``.
 
-    Raises ConfigError for a *database* or a runner that can't be one; whether a database can be
-    opened is found out on first use, which then raises ConfigError, too.
+    Raises ConfigError for a *database*, a runner or actions that can't be used; whether a database
+    can be opened is found out on first use, which then raises ConfigError, too.
     """
 
     def __init__(
@@ -64,12 +67,14 @@ class LocalPlatform:
         seed: Literal["demo"] | None = "demo",
         background: bool = True,
         velerian_runner: str | Runner = echo,
+        vendo_actions: str | Mapping[str, Action | Run] | None = None,
     ) -> None:
         self._settings = Settings(
             database=database,
             seed=seed,
             background=background,
             velerian_runner=velerian_runner,
+            vendo_actions=vendo_actions or {},
         )
         self._mode = Mode.LIVE if live else Mode.TEST
         self._tenant = tenant
@@ -182,6 +187,11 @@ class LocalPlatform:
             mistaken = 400 <= answer.status_code < 500
             raise (InputError if mistaken else StoreUnavailableError)(content["message"])
         return content
+
+    def end_streams(self) -> None:
+        """End the streams of events, which go on for ever else; on the platform's event loop."""
+        if self._app is not None:
+            self._app.state.vendo.streams.close()
 
     def transport(self) -> PortalTransport:
         """A transport for an `httpx.Client`."""

@@ -20,6 +20,8 @@ KEEP_ALIVE: Final = 75
 request just sent."""
 _GRACE: Final = 30
 """Seconds for the requests under way when told to stop."""
+_LOOK_EVERY: Final = 0.1
+"""Seconds, while it stops."""
 
 
 def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -34,7 +36,9 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) ->
         app.state.store.open()
         # the lifespan would do it, too, but only log what goes wrong
         asyncio.run(seed_once(app.state.store, settings.seed))
-        server = Server(app, on_ready=on_ready, url=url_of(listener))
+        server = Server(
+            app, on_ready=on_ready, on_stop=app.state.vendo.streams.close, url=url_of(listener)
+        )
         server.run(sockets=[listener])
     finally:
         app.state.store.close()
@@ -68,11 +72,48 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Server(uvicorn.Server):
+class StoppingServer(uvicorn.Server):
+    """uvicorn, that ends what would go on for ever when it stops.
+
+    It waits for the requests under way: *on_stop* has those end that never would.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the requests under way, and stop."""
+        self._on_stop()
+        cutting = asyncio.ensure_future(self._cut_off())
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            cutting.cancel()
+            await asyncio.gather(cutting, return_exceptions=True)
+
+    async def _cut_off(self) -> None:
+        """Drop connections whose answer was broken off, and whose client does not take the rest."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            connection: Any
+            for connection in list(self.server_state.connections):
+                cycle = connection.cycle
+                broken = cycle is not None and not cycle.response_complete
+                if broken and connection.transport.is_closing():
+                    connection.transport.abort()
+
+
+class Server(StoppingServer):
     """uvicorn, set up for this platform, that says when it is ready."""
 
     def __init__(
-        self, app: Any, *, url: str, on_ready: Callable[[str], None] | None = None
+        self,
+        app: Any,
+        *,
+        url: str,
+        on_ready: Callable[[str], None] | None = None,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -86,7 +127,8 @@ class Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=_GRACE,
-            )
+            ),
+            on_stop=on_stop,
         )
         self._url = url
         self._on_ready = on_ready

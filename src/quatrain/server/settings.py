@@ -13,6 +13,8 @@ from quatrain._secret import Secret
 from quatrain.errors import ConfigError
 
 from .velerian.runner import Runner, checked, echo, load
+from .vendo import actions
+from .vendo.actions import Actions
 from .vendo.return_to import origin_of
 from .vendo.sealing import Ring
 
@@ -129,6 +131,10 @@ class Settings:
     vendo_return_to: frozenset[str] = attrs.field(default=frozenset(), converter=_origins)
     """Origins, besides those of this machine's loopback, to which Vendo's connect page may send
     people back: ``https://app.example``."""
+    vendo_actions: Actions = attrs.field(factory=Actions, converter=actions.load)
+    """What Vendo's data proxy can do besides what is built in: a mapping of ids to callables, or
+    its name as ``module:object``. They run inside the platform; see quatrain.server.vendo.actions
+    for what is promised of them."""
 
     secret_key: Secret | None = attrs.field(default=None, converter=_secret_key, repr=False)
     """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or

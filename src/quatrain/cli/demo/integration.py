@@ -34,9 +34,7 @@ class IntegrationStory:
                 second = self._restart(listener)
             with self.teller.step("Disconnected, it is out of the app's reach"):
                 self._disconnect(listener, first, second)
-        self.teller.say(
-            "\n[bold green]In step.[/] Four changes, one restart, four events heard."
-        )
+        self.teller.say("\n[bold green]In step.[/] Four changes, one restart, four events heard.")
 
     def _connect(self, listener: Listener) -> str:
         connection_id = self.platform.connect("slack")

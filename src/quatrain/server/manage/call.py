@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Services:
-    """What the platform's parts offer. ``wake`` tells the dispatcher that there is something."""
+    """What the platform's parts offer.
+
+    ``wake`` tells the dispatcher, and streams of events, that there may be something.
+    """
 
     business: BusinessData
     installs: Installs

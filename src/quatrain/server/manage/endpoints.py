@@ -8,7 +8,7 @@ from typing import Any, Final
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.routes import Routes
 
-from . import hooks, velerian, velocity, vendo
+from . import hooks, velerian, velocity, vendo, vendo_live
 from .call import Call
 
 
@@ -64,6 +64,10 @@ ROUTES: Final[Routes[Endpoint[Call]]] = Routes(
         "POST /vendo/connections/{connection_id}/revoke-grant": _at(vendo.revoke_grant),
         "POST /vendo/user-tokens": _at(vendo.add_user_token),
         "POST /vendo/reseal": _at(vendo.reseal),
+        "POST /vendo/events": _at(vendo_live.publish),
+        "GET /vendo/wallet": _at(vendo_live.get_wallet),
+        "POST /vendo/wallet/top-up": _at(vendo_live.top_up),
+        "POST /vendo/wallet/caps": _at(vendo_live.set_caps),
         "GET /webhooks": _at(hooks.list_endpoints),
         "POST /webhooks": _at(hooks.add_endpoint),
         "POST /webhooks/trigger": _at(hooks.trigger),

@@ -10,8 +10,14 @@ from quatrain.server.shapes import JsonObject, between, length, unless_none
 from quatrain.server.times import ms_of
 from quatrain.server.vendo.broker import MAX_KEY
 from quatrain.server.vendo.users import MAX_SECONDS
+from quatrain.server.vendo.wallet import MAX_MICROS, Window
 
 Status = Literal["connected", "pending_setup", "needs_reauth", "error"]
+
+
+def _some(_: Any, __: Any, value: list[Any]) -> None:
+    if not value:
+        raise ValueError("must name at least one")
 
 
 def _is_time(_: Any, __: Any, value: str) -> None:
@@ -93,3 +99,44 @@ class UserTokenBody:
 
     user_id: str
     seconds: int | None = attrs.field(default=None, validator=unless_none(between(1, MAX_SECONDS)))
+
+
+# -- events and the wallet ------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class PublishedEvent:
+    """One of ``POST /vendo/events``."""
+
+    kind: str
+    fields: JsonObject
+
+
+@attrs.frozen(kw_only=True)
+class PublishBody:
+    """``POST /vendo/events``."""
+
+    events: list[PublishedEvent] = attrs.field(validator=_some)
+    app: str | None = None
+    """A slug; None tells every app of the tenant's."""
+
+
+@attrs.frozen(kw_only=True)
+class TopUpBody:
+    """``POST /vendo/wallet/top-up``."""
+
+    micros: int = attrs.field(validator=between(1, MAX_MICROS))
+
+
+@attrs.frozen(kw_only=True)
+class CapsBody:
+    """``POST /vendo/wallet/caps``: the caps that are to change."""
+
+    daily_micros: int | None = attrs.field(
+        default=None, validator=unless_none(between(0, MAX_MICROS))
+    )
+    monthly_micros: int | None = attrs.field(
+        default=None, validator=unless_none(between(0, MAX_MICROS))
+    )
+    remove: list[Window] | None = None
+    """Of these windows there is to be none."""

@@ -65,17 +65,23 @@ def load(name: str) -> Runner:
     """The callable that ``module:function`` names, or ``echo``; raises ConfigError."""
     if name == ECHO:
         return echo
+    return checked(imported(name, "runner"))
+
+
+def imported(name: str, what: str) -> Any:
+    """The object that ``module:path`` names; raises ConfigError, which calls it *what*."""
     module_name, _, path = name.partition(":")
     if not (module_name and path):
-        raise ConfigError(f"runner {name!r} is not of the form module:function")
+        kind = "function" if what == "runner" else "object"
+        raise ConfigError(f"{what} {name!r} is not of the form module:{kind}")
     try:
         found: Any = importlib.import_module(module_name)
         for part in path.split("."):
             found = getattr(found, part)
     except Exception as exc:
         # whatever the module does when it is imported: it is the caller's, and can't be used
-        raise ConfigError(f"runner {name!r} can't be loaded: {one_line(exc)}") from exc
-    return checked(found)
+        raise ConfigError(f"{what} {name!r} can't be loaded: {one_line(exc)}") from exc
+    return found
 
 
 def checked(runner: Any) -> Runner:
@@ -101,7 +107,7 @@ async def run(runner: Runner, request: Request) -> str:
         if inspect.iscoroutinefunction(runner):
             answer = await runner(request)
         else:
-            answer = await _in_thread(lambda: runner(request))
+            answer = await in_thread(lambda: runner(request))
             if inspect.isawaitable(answer):  # a callable object may not tell what it is
                 answer = await answer
     except asyncio.CancelledError as exc:
@@ -152,7 +158,7 @@ def _failed(request: Request, exc: BaseException) -> ModelFailedError:
     return ModelFailedError(one_line(exc))
 
 
-async def _in_thread(call: Callable[[], T]) -> T:
+async def in_thread(call: Callable[[], T], *, name: str = "quatrain-runner") -> T:
     """Like ``asyncio.to_thread``, in a thread that never keeps the process from ending."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
@@ -171,7 +177,7 @@ async def _in_thread(call: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(settle, outcome)
 
-    threading.Thread(target=work, name="quatrain-runner", daemon=True).start()
+    threading.Thread(target=work, name=name, daemon=True).start()
     answer, exc = await future
     if exc is not None:
         raise exc if isinstance(exc, Exception) else RuntimeError(one_line(exc))

@@ -46,7 +46,15 @@ class VendoAPI(PlatformAPI):
             caller = await self._admit(scope, operation)
             key = None if scope["method"] == "GET" else key_of(scope)
             last_event_id = header(scope, b"last-event-id")
-            call = Call(self.services, caller, path, key, _origin(scope), last_event_id)
+            call = Call(
+                self.services,
+                caller,
+                path,
+                key,
+                _origin(scope),
+                last_event_id,
+                lambda: self._admit(scope, operation),
+            )
             content = await operation.endpoint.call(call, scope["query_string"], receive)
         except InputError as exc:
             raise validation_failed([Fault(("body",), str(exc), "value")]) from exc

@@ -190,7 +190,7 @@ class Connections:
 
     async def usable(self, caller: Caller, slug: str) -> Connection:
         """The caller's connection to *slug*, without its token; refused like its token would be."""
-        return accepted(await self._store.read(_usable, (caller, slug)))
+        return accepted(await self._store.read(usable_by, (caller, slug)))
 
     async def reseal(self) -> int:
         """Seal every token anew with the first of the platform's keys; how many were not."""
@@ -284,15 +284,16 @@ def _lookup(
 def _stored(
     connection: sqlite3.Connection, now: int, caller: Caller, slug: str
 ) -> Stored | VendoRefusedError:
-    found = _usable(connection, now, (caller, slug))
+    found = usable_by(connection, now, (caller, slug))
     if isinstance(found, VendoRefusedError):
         return found
     return tokens.stored(connection, found.row) or _missing(slug)
 
 
-def _usable(
+def usable_by(
     connection: sqlite3.Connection, _now: int, params: tuple[Caller, str]
 ) -> Connection | VendoRefusedError:
+    """The connection that a caller uses for an integration, or why there is none."""
     caller, slug = params
     if caller.connection_id is not None:
         own = connections.by_row(connection, caller.connection_id)

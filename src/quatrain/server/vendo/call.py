@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -11,13 +11,19 @@ import attrs
 from quatrain.server.idempotency import InFlight, Once, fingerprint
 from quatrain.server.store import SqliteStore
 
+from .actions import Action
 from .apps import Apps
 from .broker import Connections
+from .builtin import BUILT_IN
 from .keys import AppKeys
+from .proxy import DataProxy
+from .publishing import Publisher
 from .records import Caller
 from .safe import Safe
 from .secretkey import KeySource
+from .stream import Streams
 from .users import UserTokens
+from .wallet import Wallets
 
 
 @attrs.frozen
@@ -31,24 +37,48 @@ class Services:
     users: UserTokens
     connections: Connections
     in_flight: InFlight
+    streams: Streams
+    publisher: Publisher
+    wallets: Wallets
+    proxy: DataProxy
     wake: Callable[[], None]
     """To be called after a write that may have told of something: streams then look at once."""
 
     @classmethod
     def of(
-        cls, store: SqliteStore, source: KeySource, *, wake: Callable[[], None] = lambda: None
+        cls,
+        store: SqliteStore,
+        source: KeySource,
+        *,
+        actions: Mapping[str, Action] | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Over a store, whose tokens are sealed with the key that *source* has."""
+        """Over a store, whose tokens are sealed with the key that *source* has.
+
+        *actions* are there beside the built-in ones, or in place of some. *wake* tells whoever
+        delivers webhooks that there may be some.
+        """
         safe = Safe(store, source)
+        streams = Streams(store)
+        in_flight = InFlight()
+
+        def wake_all() -> None:
+            wake()
+            streams.wake()
+
         return cls(
             store,
             Apps(store),
             AppKeys(store),
             safe,
             UserTokens(store, safe),
-            Connections(store, safe, wake=wake),
-            InFlight(),
-            wake,
+            Connections(store, safe, wake=streams.wake),
+            in_flight,
+            streams,
+            Publisher(store, wake=streams.wake),
+            Wallets(store, wake=streams.wake),
+            DataProxy(store, {**BUILT_IN, **(actions or {})}, in_flight, wake=wake_all),
+            wake_all,
         )
 
 
@@ -64,8 +94,10 @@ class Call:
     """Its ``Idempotency-Key``."""
     origin: str
     """Where it came to: ``http://127.0.0.1:8787``."""
-    last_event_id: bytes | None = None
+    last_event_id: bytes | None
     """Its ``Last-Event-ID``."""
+    admit_again: Callable[[], Awaitable[Caller]] = attrs.field(repr=False)
+    """Lets it in anew, or raises a RefusedError: for an answer that takes long."""
 
     @property
     def tenant(self) -> str:

@@ -13,6 +13,9 @@ from quatrain.server.routes import Routes
 
 from . import render
 from .call import Call, connect_page
+from .proxy import ExecuteBody
+from .stream import EventStream
+from .wallet import Window
 
 MAX_SLUGS: Final = 100
 """Tokens that are asked for at once."""
@@ -73,6 +76,54 @@ async def get_tokens(call: Call, query: BulkQuery) -> dict[str, Any]:
     }
 
 
+# -- events ---------------------------------------------------------------------------------------
+
+
+async def subscribe(call: Call) -> EventStream:
+    """What the app is told, from now on or after the request's ``Last-Event-ID``."""
+    streams = call.services.streams
+    return await streams.open(call.caller.app_id, call.last_event_id, call.admit_again)
+
+
+# -- billing --------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class UsageQuery:
+    """``GET /billing/usage``."""
+
+    period: Window = "month"
+
+
+async def balance(call: Call) -> dict[str, Any]:
+    """What is left to spend."""
+    wallet = (await call.services.wallets.state(call.tenant)).wallet
+    return {
+        "credits_remaining_micros": wallet.credits_micros,
+        "currency": wallet.currency,
+        "top_up_url": None,
+    }
+
+
+async def spend_caps(call: Call) -> dict[str, Any]:
+    """What may be spent, and what was."""
+    return (await call.services.wallets.state(call.tenant)).caps_as_json()
+
+
+async def usage(call: Call, query: UsageQuery) -> dict[str, Any]:
+    """What was spent this day, or this month, and with whom."""
+    return (await call.services.wallets.usage(call.tenant, query.period)).as_json()
+
+
+# -- data -----------------------------------------------------------------------------------------
+
+
+async def execute(call: Call, body: ExecuteBody) -> Any:
+    """Do an action."""
+    claim = call.claim("POST /v1/execute", body)
+    return await call.services.proxy.execute(call.caller, body, claim)
+
+
 # -- routes ---------------------------------------------------------------------------------------
 
 
@@ -94,6 +145,10 @@ API: Final[Routes[Operation]] = Routes(
         "GET /deployments/me/connections": operation(list_connections),
         "GET /integrations": operation(list_integrations),
         "GET /integrations/{slug}": operation(get_integration),
+        "GET /deployments/me/events": operation(subscribe),
+        "GET /billing/balance": operation(balance),
+        "GET /billing/spend-caps": operation(spend_caps),
+        "GET /billing/usage": operation(usage),
     }
 )
 """Below ``/api``: what the contract's origin serves."""
@@ -106,5 +161,9 @@ CREDENTIALS: Final[Routes[Operation]] = Routes(
 )
 """Below ``/credentials``, which stands for the credentials host."""
 
-COMPOSIO: Final[Routes[Operation]] = Routes({})
+COMPOSIO: Final[Routes[Operation]] = Routes(
+    {
+        "POST /v1/execute": operation(execute, takes_connection_keys=True),
+    }
+)
 """Below ``/composio``, which stands for the data proxy."""

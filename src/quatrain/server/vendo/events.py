@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from quatrain.server import jsontext
@@ -18,16 +19,18 @@ _SQL: Final = queries.load("vendo_events")
 
 def emit(connection: sqlite3.Connection, now: int, app_id: int, kind: str, **fields: Any) -> None:
     """Tell one app."""
-    event_id = f"evt_{secrets.token_hex(12)}"
-    payload = {"id": event_id, "at": iso_time(now), "kind": kind, **fields}
-    row = {
-        "app_id": app_id,
-        "event_id": event_id,
-        "kind": kind,
-        "payload": jsontext.dump(payload),
-        "now": now,
-    }
-    connection.execute(_SQL["add_event"], row)
+    connection.execute(_SQL["add_event"], _row(now, app_id, kind, fields))
+
+
+def emit_all(
+    connection: sqlite3.Connection,
+    now: int,
+    app_id: int,
+    events: Iterable[tuple[str, Mapping[str, Any]]],
+) -> None:
+    """Tell one app of many things, each a kind and its fields, in their order."""
+    rows = [_row(now, app_id, kind, fields) for kind, fields in events]
+    connection.executemany(_SQL["add_event"], rows)
 
 
 def emit_to_bound(
@@ -45,3 +48,15 @@ def emit_to_tenant(
     """Tell every app of the tenant."""
     for (app_id,) in connection.execute(_SQL["apps_of_tenant"], {"tenant": tenant}).fetchall():
         emit(connection, now, app_id, kind, **fields)
+
+
+def _row(now: int, app_id: int, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    event_id = f"evt_{secrets.token_hex(12)}"
+    payload = {"id": event_id, "at": iso_time(now), "kind": kind, **fields}
+    return {
+        "app_id": app_id,
+        "event_id": event_id,
+        "kind": kind,
+        "payload": jsontext.dump(payload),
+        "now": now,
+    }

@@ -9,3 +9,29 @@ SELECT app_id FROM vendo_bindings WHERE connection_id = :connection_id ORDER BY 
 
 -- apps_of_tenant --
 SELECT id FROM vendo_apps WHERE tenant = :tenant ORDER BY id
+
+-- newest_of_app --
+SELECT COALESCE(MAX(id), 0) FROM vendo_events WHERE app_id = :app_id
+
+-- first_replayed --
+SELECT MIN(id) FROM (
+  SELECT id FROM vendo_events WHERE app_id = :app_id AND id > :after ORDER BY id DESC LIMIT :limit
+) AS replayed
+
+-- from --
+SELECT id, kind, payload FROM vendo_events
+WHERE app_id = :app_id AND id >= :position
+ORDER BY id LIMIT :limit
+
+-- apps --
+SELECT id FROM vendo_apps ORDER BY id
+
+-- oldest_kept --
+SELECT id FROM vendo_events WHERE app_id = :app_id ORDER BY id DESC LIMIT 1 OFFSET :others
+
+-- forget --
+DELETE FROM vendo_events WHERE id IN (
+  SELECT id FROM vendo_events
+  WHERE app_id = :app_id AND id < :kept AND at <= :expired
+  ORDER BY id LIMIT :limit
+)

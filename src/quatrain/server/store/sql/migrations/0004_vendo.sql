@@ -118,6 +118,19 @@ CREATE TABLE vendo_usage (
 
 CREATE INDEX vendo_usage_of_tenant ON vendo_usage (tenant, at);
 
+-- What was spent in a day or a month, in the sum, and of which cap the apps were told meanwhile that
+-- it is nearly reached, or reached.
+CREATE TABLE vendo_spend (
+  id             {id},
+  tenant         TEXT NOT NULL,
+  period         TEXT NOT NULL CHECK (period IN ('day', 'month')),
+  since          {int64} NOT NULL,
+  micros         {int64} NOT NULL,
+  warned_micros  {int64},
+  tripped_micros {int64},
+  UNIQUE (tenant, period, since)
+);
+
 -- What an app's streams are told, in the order of its ids; written with the change it tells of.
 CREATE TABLE vendo_events (
   id        {id},
