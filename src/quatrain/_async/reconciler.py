@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import attrs
@@ -49,6 +49,16 @@ class AsyncEventClient(Protocol):
 
     def invalidate(self, slug: str | None = None) -> None:
         """Forget kept tokens."""
+
+
+class AsyncReconcilerOptions(TypedDict, total=False):
+    """What else an AsyncReconciler can be told; see there."""
+
+    client: AsyncEventClient | None
+    poll_seconds: float
+    http_client: httpx.AsyncClient | None
+    restart: Callable[[], object] | None
+    clock: Clock
 
 
 class AsyncReconciler:
@@ -371,9 +381,13 @@ async def start(
     mapping: EnvMapping,
     on_change: OnChange = "restart",
     reload_url: str | None = None,
-    **options: Any,
+    **options: Unpack[AsyncReconcilerOptions],
 ) -> AsyncReconciler:
-    """An AsyncReconciler that is running; *options* are its own. End it with ``stop``."""
+    """An AsyncReconciler that is running, with its *options*; end it with ``stop``.
+
+    Raises ValidationError for settings that make no sense, and VendoConfigError where the file
+    can't be read.
+    """
     return await AsyncReconciler(env_file, mapping, on_change, reload_url, **options).start()
 
 
