@@ -271,6 +271,8 @@ class Reconciler:
                 _log.debug("there is no platform, and so no events: %s is polled", self._file.path)
                 return
             except Exception as exc:  # noqa: BLE001 - polling goes on without
+                if keeper.over:  # its stream was closed under it
+                    return
                 failures += 1
                 level = logging.WARNING if failures == 1 else logging.DEBUG
                 _log.log(level, "no events, %s is polled only: %s", self._file.path, _words(exc))
