@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 import pytest
 
+from quatrain._runtime import _daemon_async
 from quatrain._runtime._async import Keeper, background
 from quatrain._runtime._daemon_async import Daemon
 
@@ -81,8 +83,13 @@ async def test_it_runs_until_it_is_closed(clock: AsyncManualClock, vendo: AsyncV
     assert loop.turns == 2
 
 
-async def test_it_may_close_itself(clock: AsyncManualClock, vendo: AsyncVendoDouble) -> None:
+async def test_it_may_close_itself(
+    clock: AsyncManualClock, vendo: AsyncVendoDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It does not wait for its own end."""
+    # async-only: begin
+    monkeypatch.setattr(_daemon_async, "CLOSING", math.inf)
+    # async-only: end
     closed: list[Daemon] = []
 
     async def close(keeper: Keeper) -> None:

@@ -527,6 +527,22 @@ async def test_its_own_on_change_may_stop_it(keep: Start, vendo: AsyncVendoDoubl
     await vendo.wait_until(lambda: bool(diffs) and not keepers[0].running)
 
 
+async def test_nothing_is_written_after_the_stop(
+    env: Path, keep: Start, vendo: AsyncVendoDouble
+) -> None:
+    """Also where the mapping was being asked: here it is it that stops."""
+    keepers: list[AsyncReconciler] = []
+
+    async def mapping() -> dict[str, str]:
+        await vendo.wait_until(lambda: bool(keepers))
+        await keepers[0].stop()
+        return {"A": "1"}
+
+    keepers.append(await keep(mapping))
+    await vendo.wait_until(lambda: not keepers[0].running)
+    assert not env.exists()
+
+
 async def test_it_goes_on_without_events(
     keep: Start, vendo: AsyncVendoDouble, clock: AsyncManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -80,7 +80,9 @@ def test_it_runs_until_it_is_closed(clock: ManualClock, vendo: VendoDouble) -> N
     assert loop.turns == 2
 
 
-def test_it_may_close_itself(clock: ManualClock, vendo: VendoDouble) -> None:
+def test_it_may_close_itself(
+    clock: ManualClock, vendo: VendoDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It does not wait for its own end."""
     closed: list[Daemon] = []
 

@@ -522,6 +522,20 @@ def test_its_own_on_change_may_stop_it(keep: Start, vendo: VendoDouble) -> None:
     vendo.wait_until(lambda: bool(diffs) and not keepers[0].running)
 
 
+def test_nothing_is_written_after_the_stop(env: Path, keep: Start, vendo: VendoDouble) -> None:
+    """Also where the mapping was being asked: here it is it that stops."""
+    keepers: list[Reconciler] = []
+
+    def mapping() -> dict[str, str]:
+        vendo.wait_until(lambda: bool(keepers))
+        keepers[0].stop()
+        return {"A": "1"}
+
+    keepers.append(keep(mapping))
+    vendo.wait_until(lambda: not keepers[0].running)
+    assert not env.exists()
+
+
 def test_it_goes_on_without_events(
     keep: Start, vendo: VendoDouble, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:

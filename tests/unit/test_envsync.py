@@ -211,6 +211,14 @@ def test_a_state_that_is_none_takes_nothing_away(
     assert json.loads(Path(f"{env}.vendo-state.json").read_text())["names"] == ["B"]
 
 
+def test_what_others_could_read_is_made_private(env: Path) -> None:
+    """Nothing else is wrong with it, so nothing is told."""
+    EnvFile(env).write(of(A="1"), None)
+    env.chmod(0o644)
+    assert EnvFile(env).write(of(A="1"), None) == Diff()
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+
+
 def test_a_link_is_written_through(tmp_path: Path) -> None:
     """The state lies beside the link; what it points to may not be there yet."""
     (tmp_path / "real").mkdir()

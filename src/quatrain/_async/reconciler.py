@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import attrs
@@ -49,6 +49,16 @@ class AsyncEventClient(Protocol):
 
     def invalidate(self, slug: str | None = None) -> None:
         """Forget kept tokens."""
+
+
+class AsyncReconcilerOptions(TypedDict, total=False):
+    """What else an AsyncReconciler can be told; see there."""
+
+    client: AsyncEventClient | None
+    poll_seconds: float
+    http_client: httpx.AsyncClient | None
+    restart: Callable[[], object] | None
+    clock: Clock
 
 
 class AsyncReconciler:
@@ -263,6 +273,8 @@ class AsyncReconciler:
                 _log.debug("there is no platform, and so no events: %s is polled", self._file.path)
                 return
             except Exception as exc:  # noqa: BLE001 - polling goes on without
+                if keeper.over:  # its stream was closed under it
+                    return
                 failures += 1
                 level = logging.WARNING if failures == 1 else logging.DEBUG
                 _log.log(level, "no events, %s is polled only: %s", self._file.path, _words(exc))
@@ -371,9 +383,13 @@ async def start(
     mapping: EnvMapping,
     on_change: OnChange = "restart",
     reload_url: str | None = None,
-    **options: Any,
+    **options: Unpack[AsyncReconcilerOptions],
 ) -> AsyncReconciler:
-    """An AsyncReconciler that is running; *options* are its own. End it with ``stop``."""
+    """An AsyncReconciler that is running, with its *options*; end it with ``stop``.
+
+    Raises ValidationError for settings that make no sense, and VendoConfigError where the file
+    can't be read.
+    """
     return await AsyncReconciler(env_file, mapping, on_change, reload_url, **options).start()
 
 
