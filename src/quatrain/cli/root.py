@@ -24,7 +24,7 @@ from .text import printable
 COMMANDS: Final = {
     "approvals": "Decide what Velerian holds until a person does.",
     "audit": "Export Velerian's audit log, oldest first, a JSON object a line.",
-    "demo": "See an effect happen exactly once, a webhook come, forged evidence found out, and more.",
+    "demo": "See an effect happen exactly once, a webhook come, a forgery found out, and more.",
     "effects": "Look at the effects of a ledger, export and reset them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",

@@ -35,7 +35,7 @@ __all__ = ["demo"]
     help="Keep the platform's data in this SQLite file, to look at it later.",
 )
 def demo(database: Path | None) -> None:
-    """See an effect happen exactly once, a webhook come, forged evidence found out, and more.
+    """See an effect happen exactly once, a webhook come, a forgery found out, and more.
 
     It takes some ten seconds. A worker refunds an order. It is killed after the payment provider
     has paid, before the ledger knows. A second worker finds that out and does not pay again; a
