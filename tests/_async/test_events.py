@@ -351,6 +351,20 @@ async def test_its_id_is_the_last_one_handed_out(subscribe: Subscribe, script: S
     assert script.resumed == ["0", "2", "3"]
 
 
+async def test_an_id_without_an_event_says_where_to_go_on(
+    subscribe: Subscribe, script: Script
+) -> None:
+    """A platform sends it with its greeting: what happens before the first event is not lost."""
+    stream = subscribe([b": connected\nid: 41\n\n"], [b"id: 42\n\n" + event(43)])
+    assert (await anext(stream)).id == "43"
+    assert script.resumed == [None, "41"]
+    assert stream.last_event_id == "43"
+    silent = subscribe([b": connected\nid: 41\n\n"])
+    with pytest.raises(AuthError):
+        await anext(silent)
+    assert silent.last_event_id == "41"
+
+
 async def test_a_loop_that_was_left_can_be_taken_up(subscribe: Subscribe, script: Script) -> None:
     """By the same stream: what had come is not asked for again, what had not is."""
     stream = subscribe([event(1) + event(2) + b"id: 3\nda"], [event(3)], [event(4)])

@@ -223,6 +223,8 @@ class EventStream:
             if events := decoder.feed(piece):
                 self._reconnects.event_arrived()
                 self._ready.extend([_message(event) for event in events])
+            else:  # an id that came without an event says where to go on as well
+                self._last_event_id = decoder.last_event_id or None
             if decoder.retry is not None:
                 self._reconnects.asked_to_wait(decoder.retry)
         if decoder.too_large:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ from quatrain.server import Settings, create_app
 from quatrain.server.vendo.broker import Connections
 
 from .._support import ServerClock
+from ._process import Process
 from ._support import Caller
 
 
@@ -42,3 +43,12 @@ def caller(platform: Starlette, wire: httpx.AsyncClient) -> Caller:
 def connections(platform: Starlette) -> Connections:
     found: Connections = platform.state.vendo.connections
     return found
+
+
+@pytest.fixture
+def server(database: Path) -> Iterator[Process]:
+    server = Process(database)
+    yield server
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.communicate()

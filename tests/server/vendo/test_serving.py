@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,66 +15,12 @@ import pytest
 
 from quatrain._secret import Secret
 from quatrain.server.embedded import EmbeddedPlatform
-from quatrain.server.keys import KeyRing, Scope
 from quatrain.server.local import LocalPlatform
-from quatrain.server.store import SqliteStore
-from quatrain.server.vendo.keys import AppKeys
 
+from ._process import LONG, Process, by
 from ._streams import PATH
 
-_SERVE = """
-import sys
-from quatrain.server.settings import Settings
-from quatrain.server.serve import run
-settings = Settings(database=sys.argv[1], port=int(sys.argv[2]), seed=None)
-run(settings, on_ready=lambda url: print(url, flush=True))
-"""
-LONG = 60.0
-"""Seconds for what must happen, however slow the machine is."""
 PAGE = 500
-
-
-class Process:
-    """A platform in a process of its own; started again, it has the same address."""
-
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._port = "0"
-        with SqliteStore(database) as store:
-            _, self.key = AppKeys(store).create("local", "shop")
-            _, self._manager = KeyRing(store).create(tenant="local", scopes=[Scope.MANAGE])
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _SERVE, str(self._database), self._port],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        self._port = self.url.rpartition(":")[2]
-
-    def publish(self, first: int, count: int) -> None:
-        """Events of these numbers."""
-        events = [
-            {"kind": "billing.usage_recorded", "fields": {"provider": "p", "micros": number}}
-            for number in range(first, first + count)
-        ]
-        response = httpx.post(
-            f"{self.url}/manage/v1/vendo/events", json={"events": events}, headers=by(self._manager)
-        )
-        assert response.status_code == 200, response.text
-
-    def end(self, how: signal.Signals) -> str:
-        """Send it a signal: what it had to complain of."""
-        self.process.send_signal(how)
-        return self.process.communicate(timeout=LONG)[1]
-
-
-def by(key: Secret) -> dict[str, str]:
-    return {"authorization": f"Bearer {key.reveal()}"}
 
 
 class Reader:
@@ -85,8 +29,8 @@ class Reader:
     def __init__(self, response: httpx.Response) -> None:
         assert 200 == response.status_code
         self.lines = response.iter_lines()
-        self.last_id = ""
         assert ": connected" == next(self.lines)
+        self.last_id = next(self.lines).removeprefix("id: ")
 
     def read(self, count: int) -> list[int]:
         """The numbers of so many events."""
@@ -114,15 +58,6 @@ def request(server: Process) -> str:
         f"host: {urlsplit(server.url).netloc}\r\n"
         f"authorization: Bearer {server.key.reveal()}\r\n\r\n"
     )
-
-
-@pytest.fixture
-def server(database: Path) -> Iterator[Process]:
-    server = Process(database)
-    yield server
-    if server.process.poll() is None:
-        server.process.kill()
-        server.process.communicate()
 
 
 @pytest.fixture
@@ -172,8 +107,10 @@ def test_a_server_that_is_killed(server: Process, client: httpx.Client) -> None:
     """Whoever was cut off, and names the last event it saw, misses none and sees none twice."""
     seen = []
     with stream(client, server.url, server.key) as response:
+        last_id = Reader(response).last_id
+    server.publish(0, 50)  # nobody listens, and nothing was heard yet
+    with stream(client, server.url, server.key, last_id) as response:
         reader = Reader(response)
-        server.publish(0, 50)
         seen += reader.read(20)
         server.publish(50, 30)  # of 80, 60 have not been read
         server.end(signal.SIGKILL)

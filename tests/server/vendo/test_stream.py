@@ -101,7 +101,7 @@ async def test_what_a_stream_is(listen: Listen) -> None:
     assert ("text/event-stream", "no-store", "no") == tuple(
         listener.headers[name] for name in ("content-type", "cache-control", "x-accel-buffering")
     )
-    assert [b": connected\n\n"] == listener.bodies
+    assert [b": connected\nid: 0\n\n"] == listener.bodies
 
 
 async def test_an_event_as_it_is_sent(platform: Starlette, listen: Listen) -> None:

@@ -37,9 +37,9 @@ ALIASES: Final = {
 """Old names. Each is sent right after the event that it repeats, with its id and its data, and is
 not stored: it counts for nothing in a replay."""
 
-_GREETING: Final = b": connected\n\n"
-"""Sent at once, so that the client sees the answer's head. There is no ``retry``: a second is what
-clients wait anyway, and a block without data would be news to some."""
+_GREETING: Final = ": connected\nid: {}\n\n"
+"""Sent at once, so that the client sees the answer's head, and knows where to resume before it has
+seen an event. There is no ``retry``: a second is what clients wait anyway."""
 _PING: Final = b": ping\n\n"
 _GOODBYE: Final = 1.0
 """Seconds for a reader that is behind to take the end of its stream, when the server stops."""
@@ -209,7 +209,7 @@ class EventStream(Answer):
     async def _pump(self, send: Send) -> None:
         """Send what there is, again and again; returns when the stream has to end."""
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-        await self._say(send, _GREETING)
+        await self._say(send, _GREETING.format(self._position.row).encode("ascii"))
         try:
             while await self._may_go_on():
                 self.woken.clear()
