@@ -1,4 +1,4 @@
-"""How many events a second are decoded, and reach a program, against httpx-sse.
+"""How many events a second are decoded, and reach a program, against httpx-sse; and warm tokens.
 
     python scripts/bench/events.py               everything, as a table
     python scripts/bench/events.py --markdown    the README's table
@@ -10,6 +10,9 @@ httpx client without a network, with each event's JSON parsed; there httpx-sse's
 reads the answer of the same client, and ``event.json()`` is called. Each round has a turn of each,
 one after the other in a new order; a ratio is the median of the rounds' own ratios. Compares where
 it is installed (``pip install httpx-sse``).
+
+"tokens": ``vendo.token(…)`` again and again once it is kept, beside a look into a dictionary under
+a lock, which any cache that threads share has to do at least.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import asyncio
 import importlib
 import json
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
@@ -37,12 +41,14 @@ from quatrain._sync.events import EventsAPI
 from quatrain._sync.hosts import Hosts, VendoAPI
 from quatrain._sync.transport import Transport
 from quatrain.errors.vendo import FAMILY
+from quatrain.vendo import AsyncVendo, Vendo
 
 _SIZES: Final = (40, 400, 4_000)
 """Characters of an event's data."""
 _PIECES: Final = {"64 KiB pieces": 65_536, "packets": 1_400}
 _BYTES: Final = 4_000_000
 """Of a turn; no more than 40,000 events."""
+_TOKENS: Final = 100_000
 _AIM: Final = Aim(at_least=1.0)
 _RIVAL: Final = "httpx-sse"
 _ORIGIN: Final = "https://vendo.example"
@@ -214,7 +220,67 @@ def events(rounds: int) -> Iterator[Row]:
                 )
 
 
-_GROUPS: Final = (events,)
+# -- tokens ---------------------------------------------------------------------------------------
+
+
+def _token(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"access_token": "tok", "token_type": "Bearer"})
+
+
+def _tokens_sync(count: int) -> float:
+    with httpx.Client(transport=httpx.MockTransport(_token)) as http:
+        vendo = Vendo("vendo_sk_benchmark", http_client=http)
+        vendo.token("openai")
+        began = time.perf_counter()
+        for _ in range(count):
+            vendo.token("openai")
+        return count / (time.perf_counter() - began)
+
+
+def _tokens_async(count: int) -> float:
+    async def main() -> float:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(_token)) as http:
+            vendo = AsyncVendo("vendo_sk_benchmark", http_client=http)
+            await vendo.token("openai")
+            began = time.perf_counter()
+            for _ in range(count):
+                await vendo.token("openai")
+            return count / (time.perf_counter() - began)
+
+    return asyncio.run(main())
+
+
+def _look_ups(count: int) -> float:
+    lock, kept = threading.Lock(), {"openai": "tok"}
+    began = time.perf_counter()
+    for _ in range(count):
+        with lock:
+            kept.get("openai")
+    return count / (time.perf_counter() - began)
+
+
+def tokens(rounds: int) -> Iterator[Row]:
+    """A row for each flavour."""
+    for flavour, turn in {"sync": _tokens_sync, "async": _tokens_async}.items():
+        turns: list[tuple[str, Callable[[int], float]]] = [("ours", turn), ("bare", _look_ups)]
+        rates: dict[str, list[float]] = {name: [] for name, _ in turns}
+        for number in range(rounds):
+            for name, each in turns[:: -1 if number % 2 else 1]:
+                rates[name].append(each(_TOKENS))
+        mine, theirs, ratio = paired(rates["ours"], rates["bare"])
+        yield Row(
+            group="tokens from the warm cache",
+            what=flavour,
+            unit="/s",
+            ours=mine,
+            against="a look into a dictionary under a lock",
+            theirs=theirs,
+            ratio=ratio,
+            aim=None,
+        )
+
+
+_GROUPS: Final = (events, tokens)
 """What is measured, each of them by a number of rounds."""
 
 
