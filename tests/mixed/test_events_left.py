@@ -223,3 +223,30 @@ async def test_many_reconnects_leave_nothing_behind(platform: Any) -> None:
             assert after - before <= 1  # the server may have one more, or less, at this moment
             assert len(server.exchanges) in {110, 111}
             await stream.aclose()
+
+
+class SlowToClose(httpx.AsyncByteStream):
+    """One event; it takes many turns of the loop to close it."""
+
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield event(1)
+        raise httpx.ReadError("it is closed")
+
+    async def aclose(self) -> None:
+        for _ in range(200):
+            await anyio.lowlevel.checkpoint()
+        self.closed = True
+
+
+async def test_what_was_left_is_closed_when_the_client_is() -> None:
+    """It waits for what is being closed: the loop may end right after it."""
+    body = SlowToClose()
+    headers = {"content-type": "text/event-stream"}
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=body))
+    async with httpx.AsyncClient(transport=answer) as http:
+        async with AsyncPlatform(http_client=http, clock=SYSTEM_CLOCK) as platform:
+            async for _ in platform.events.subscribe():
+                break
+        assert body.closed

@@ -24,16 +24,25 @@ class Once:
         self._ended: anyio.Event | None = None
 
     async def do(self, fn: Callable[[], Awaitable[None]]) -> None:
-        """``fn()``, begun and ended whatever cancels the caller, unless it is done."""
+        """``fn()``, begun and ended whatever cancels the caller, unless it is done.
+
+        What takes longer than a few seconds is cancelled: a stand-in for the HTTP stack may go on
+        as if it had not been closed.
+        """
         if self._ended is None:
             self._ended = anyio.Event()
             try:
-                await finish(fn)
+                await finish(_in_time, fn)
             finally:
                 self._ended.set()
         elif not self._ended.is_set():
             with anyio.move_on_after(CLOSING, shield=True):
                 await self._ended.wait()
+
+
+async def _in_time(fn: Callable[[], Awaitable[None]]) -> None:
+    with anyio.move_on_after(CLOSING):
+        await fn()
 
 
 class Steps:
