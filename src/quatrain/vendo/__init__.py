@@ -47,6 +47,7 @@ from ..errors.vendo import (
     VendoConfigError,
     VendoError,
     VendoOnlyFeature,
+    VendoStreamError,
     VendoTransportError,
 )
 from ..models.vendo import (
@@ -101,6 +102,7 @@ __all__ = [
     "VendoError",
     "VendoIdentity",
     "VendoOnlyFeature",
+    "VendoStreamError",
     "VendoTransportError",
     "WebhookEvent",
     "WebhooksAPI",
