@@ -40,8 +40,6 @@ TREES = {
 # Names that follow no rule below. One that no source uses any more fails the check.
 RENAMES = {
     "AnyIOBackend": "SyncBackend",  # httpcore's
-    "_daemon_async": "_daemon_sync",  # of the runtime
-    "_steps_async": "_steps_sync",
     "async_auth_flow": "sync_auth_flow",  # httpx's
     "async_http_client": "http_client",  # of the local platform
     "handle_async_request": "handle_request",

@@ -8,9 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quatrain._runtime import _daemon_async
-from quatrain._runtime._async import Keeper, background
-from quatrain._runtime._daemon_async import Daemon
+from quatrain._runtime._async import Daemon, Keeper, background
 
 from .._doubles import AsyncManualClock
 from .._reconciling import AsyncVendoDouble
@@ -88,7 +86,7 @@ async def test_it_may_close_itself(
 ) -> None:
     """It does not wait for its own end."""
     # async-only: begin
-    monkeypatch.setattr(_daemon_async, "CLOSING", math.inf)
+    monkeypatch.setattr("quatrain._runtime._async.daemon.CLOSING", math.inf)
     # async-only: end
     closed: list[Daemon] = []
 

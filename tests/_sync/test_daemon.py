@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quatrain._runtime._daemon_sync import Daemon
-from quatrain._runtime._sync import Keeper, background
+from quatrain._runtime._sync import Daemon, Keeper, background
 
 from .._doubles import ManualClock
 from .._reconciling import VendoDouble

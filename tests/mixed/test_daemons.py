@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from quatrain._runtime._daemon_sync import Daemon
-from quatrain._runtime._sync import Keeper
+from quatrain._runtime._sync import Daemon, Keeper
 
 from .._doubles import ManualClock
 

@@ -174,7 +174,7 @@ def test_an_exit_does_not_wait_for_ever(
     transport: LedgerTransport,
 ) -> None:
     """A renewal that hangs is left to end by itself, with its request's time-out."""
-    monkeypatch.setattr(_sync, "JOIN", 0.001)
+    monkeypatch.setattr(_sync.keeper, "JOIN", 0.001)
     gate = transport.gates["renew"] = threading.Event()
 
     def act() -> str:

@@ -15,14 +15,19 @@ import pytest
 from scripts.make_sync import Project
 
 import quatrain
+from quatrain._runtime import _async, _sync
 
 PROJECT = Project()
 PACKAGE = Path(quatrain.__file__).parent
-MODULES = sorted(
-    path.relative_to(PACKAGE / "_async").with_suffix("").as_posix().replace("/", ".")
-    for path in (PACKAGE / "_async").rglob("*.py")
-    if path.stem != "__init__"
-)
+
+
+def modules(package: Path) -> list[str]:
+    """The dotted names of all modules in *package*, from there."""
+    return sorted(
+        path.relative_to(package).with_suffix("").as_posix().replace("/", ".")
+        for path in package.rglob("*.py")
+        if path.stem != "__init__"
+    )
 
 
 @attrs.frozen
@@ -102,7 +107,7 @@ def as_it_is(text: str) -> str:
 # -- quatrain -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=MODULES)
+@pytest.fixture(params=modules(PACKAGE / "_async"))
 def pair(request):
     """A module of the source, and its generated twin."""
     return tuple(
@@ -133,26 +138,28 @@ def test_nothing_of_the_blocking_flavour_is_awaited(pair):
     assert [] == [name for name, offer in found.items() if offer.awaited]
 
 
-def test_the_packages_hold_the_same_modules():
+@pytest.mark.parametrize("above", [PACKAGE, PACKAGE / "_runtime"])
+def test_the_packages_hold_the_same_modules(above):
     """A module in one of them only is no twin."""
-    names = [
-        {path.relative_to(PACKAGE / flavour) for path in (PACKAGE / flavour).rglob("*.py")}
-        for flavour in ("_async", "_sync")
-    ]
-    assert names[0] == names[1]
+    assert modules(above / "_async") == modules(above / "_sync")
 
 
-@pytest.fixture(params=["", "_daemon"])
+# -- the runtime, whose twins are both written by hand --------------------------------------------
+
+
+@pytest.fixture(params=modules(PACKAGE / "_runtime" / "_async"))
 def runtime(request):
-    """The pair that is written by hand."""
-    names = (f"quatrain._runtime.{request.param}{flavour}" for flavour in ("_async", "_sync"))
-    return tuple(map(importlib.import_module, names))
+    """A module of the runtime, and its twin."""
+    return tuple(
+        importlib.import_module(f"quatrain._runtime.{flavour}.{request.param}")
+        for flavour in ("_async", "_sync")
+    )
 
 
-def test_the_runtime_pair_exports_the_same(runtime):
+def test_the_runtime_pair_exports_the_same():
     """The source imports from the one what its twin gets from the other."""
-    awaiting, blocking = runtime
-    assert [PROJECT.rename(name) for name in awaiting.__all__] == blocking.__all__
+    awaiting, blocking = _async.__all__, _sync.__all__
+    assert [PROJECT.rename(name) for name in awaiting] == blocking
 
 
 def test_the_runtime_pair_is_called_the_same_way(runtime):

@@ -19,8 +19,7 @@ from .. import _http
 from .._address import without
 from .._http import Answer, Outgoing
 from .._part_file import Unpacker
-from .._runtime._async import Clock, Fn, finish
-from .._runtime._steps_async import Once, Steps
+from .._runtime._async import Clock, Fn, Once, Steps, finish
 from .inflow import ERROR_BODY
 from .lanes import Lane, leave, make_lane
 

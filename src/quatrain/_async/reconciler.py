@@ -15,9 +15,8 @@ import attrs
 
 from .._envsync import Diff, EnvFile, Variables
 from .._restart import Restart
-from .._runtime._async import SYSTEM_CLOCK, Act, Clock, Keeper, takes_context
+from .._runtime._async import SYSTEM_CLOCK, Act, Clock, Daemon, Keeper, takes_context
 from .._runtime._async import call as call_act
-from .._runtime._daemon_async import Daemon
 from ..errors import QuatrainError
 from ..errors.vendo import ValidationError, VendoOnlyFeature
 

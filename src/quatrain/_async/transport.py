@@ -23,8 +23,7 @@ import httpx
 from .. import _http, _retry
 from .._address import Address
 from .._http import Answer, NoAnswer, Outgoing
-from .._runtime._async import Clock, Fn, LoopLocal
-from .._runtime._steps_async import Steps
+from .._runtime._async import Clock, Fn, LoopLocal, Steps
 from .._secret import Secret
 from .._structure import Reader, RefusedAnswerError, WireError
 from .._telemetry import span

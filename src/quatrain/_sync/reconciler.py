@@ -16,8 +16,7 @@ import attrs
 
 from .._envsync import Diff, EnvFile, Variables
 from .._restart import Restart
-from .._runtime._daemon_sync import Daemon
-from .._runtime._sync import SYSTEM_CLOCK, Act, Clock, Keeper, takes_context
+from .._runtime._sync import SYSTEM_CLOCK, Act, Clock, Daemon, Keeper, takes_context
 from .._runtime._sync import call as call_act
 from ..errors import QuatrainError
 from ..errors.vendo import ValidationError, VendoOnlyFeature

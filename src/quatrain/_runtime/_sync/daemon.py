@@ -1,4 +1,4 @@
-"""Sync half of the daemon pair: what runs beside everything, for no block."""
+"""What runs beside everything, for no block."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ._sync import JOIN, SYSTEM_CLOCK, Clock, Keeper
+from .keeper import JOIN, SYSTEM_CLOCK, Clock, Keeper
 
 _log = logging.getLogger("quatrain.runtime")
-
-__all__ = ["Daemon"]
 
 
 class Daemon:

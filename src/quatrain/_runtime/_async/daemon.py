@@ -1,4 +1,4 @@
-"""Async half of the daemon pair: what runs beside everything, for no block."""
+"""What runs beside everything, for no block."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from ._async import CLOSING, SYSTEM_CLOCK, Clock, Keeper
-from ._loops import call_soon, spawn
+from .._loops import call_soon, spawn
+from .keeper import CLOSING, SYSTEM_CLOCK, Clock, Keeper
 
 _log = logging.getLogger("quatrain.runtime")
-
-__all__ = ["Daemon"]
 
 
 class Daemon:

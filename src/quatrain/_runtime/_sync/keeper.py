@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
-from ._core import (
+from .._core import (
     COMPUTES,
     CalledOff,
     Lost,
@@ -28,28 +28,10 @@ from ._core import (
     steady_now,
     wants_argument,
 )
-from ._timer import call_later
+from .._timer import call_later
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-__all__ = [
-    "SYSTEM_CLOCK",
-    "Act",
-    "Ahead",
-    "Clock",
-    "Event",
-    "Fn",
-    "Keeper",
-    "Limiter",
-    "LoopLocal",
-    "background",
-    "call",
-    "finish",
-    "may_wait_for",
-    "takes_context",
-    "wait_future",
-]
 
 Fn = Callable[P, T]
 """What is called."""

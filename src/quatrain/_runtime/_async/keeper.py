@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import math
 import threading
 import time
@@ -19,7 +18,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from ._core import (
+from .._core import (
     COMPUTES,
     EXPIRED,
     CalledOff,
@@ -30,34 +29,15 @@ from ._core import (
     steady_now,
     wants_argument,
 )
-from ._loops import call_soon, close_on, is_closed, keep, spawn
+from .._loops import call_soon, close_on, is_closed, keep, spawn
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_log = logging.getLogger("quatrain.runtime")
 
 CLOSING = 5.0
 """Seconds the end of a call that was cancelled is waited for."""
 TURNS = 8
 """Turns of the event loop within which a request over an open connection has left."""
-
-__all__ = [
-    "SYSTEM_CLOCK",
-    "Act",
-    "Ahead",
-    "Clock",
-    "Event",
-    "Fn",
-    "Keeper",
-    "Limiter",
-    "LoopLocal",
-    "background",
-    "call",
-    "finish",
-    "may_wait_for",
-    "takes_context",
-    "wait_future",
-]
 
 Fn = Callable[P, Awaitable[T]]
 """What is awaited."""

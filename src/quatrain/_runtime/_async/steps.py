@@ -1,4 +1,4 @@
-"""Async half of what is done step by step, until anybody stops it."""
+"""What is done step by step, until anybody stops it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any, TypeVar
 import anyio
 import anyio.lowlevel
 
-from ._async import CLOSING, Clock, finish
-from ._core import CalledOff
-from ._loops import call_soon, spawn_unless_over
+from .._core import CalledOff
+from .._loops import call_soon, spawn_unless_over
+from .keeper import CLOSING, Clock, finish
 
 T = TypeVar("T")
-
-__all__ = ["Once", "Steps"]
 
 
 class Once:

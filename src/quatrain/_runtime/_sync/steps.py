@@ -1,4 +1,4 @@
-"""Sync half of what is done step by step, until anybody stops it."""
+"""What is done step by step, until anybody stops it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ._core import CalledOff
-from ._sync import Clock, finish
-from ._timer import call_later
+from .._core import CalledOff
+from .._timer import call_later
+from .keeper import Clock, finish
 
 T = TypeVar("T")
-
-__all__ = ["Once", "Steps"]
 
 
 class Once:
