@@ -157,7 +157,7 @@ async def test_cancelled_while_the_first_page_comes(task: Task) -> None:
 
 async def test_cancelled_while_the_next_page_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that have come are not lost."""
-    monkeypatch.setattr(_async.keeper, "COMPUTES", -1.0)
+    monkeypatch.setattr(_async.ahead, "COMPUTES", -1.0)
     served = AsyncList(5, held=(2,))
     walk = walk_of(served)
     with anyio.CancelScope() as scope:
@@ -205,7 +205,7 @@ async def test_a_request_that_does_not_end_is_not_waited_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It goes on by itself."""
-    monkeypatch.setattr(_async.keeper, "CLOSING", 0.001)
+    monkeypatch.setattr(_async.ahead, "CLOSING", 0.001)
     let_go = anyio.Event()
     begun, ended = anyio.Event(), anyio.Event()
 
@@ -293,7 +293,7 @@ async def test_a_caller_that_computes_lets_its_request_leave_first(
     monkeypatch: pytest.MonkeyPatch, served: AsyncList, computed: bool
 ) -> None:
     """It would hold it up; one that waits lets it go by itself."""
-    monkeypatch.setattr(_async.keeper.time, "thread_time", lambda: float(computed))
+    monkeypatch.setattr(_async.ahead.time, "thread_time", lambda: float(computed))
     walk = walk_of(served)
     await anext(walk)
     assert served.asked == [(2, 0), (2, 2)][: 1 + computed]

@@ -76,7 +76,7 @@ def test_a_request_under_way_holds_nobody_up_and_is_left_to_end(
     monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """A thread can't be stopped: it ends with the answer, which nobody gets."""
-    monkeypatch.setattr(_sync.keeper, "JOIN", threading.TIMEOUT_MAX)
+    monkeypatch.setattr(_sync.ahead, "JOIN", threading.TIMEOUT_MAX)
     served = List(9, held=(2,))
     walk = pages(served.fetch, page_size=2)
     for _ in walk:
@@ -299,13 +299,13 @@ def test_a_caller_that_computes_lets_its_request_leave_first(
             waited.append(timeout)
             return super().wait()
 
-    monkeypatch.setattr(_sync.keeper.time, "thread_time", lambda: next(used))
+    monkeypatch.setattr(_sync.ahead.time, "thread_time", lambda: next(used))
     ahead.start(int, "1")
     assert ahead.result() == 1
     with monkeypatch.context() as patch:
-        patch.setattr(_sync.keeper.threading, "Event", Watched)
+        patch.setattr(_sync.ahead.threading, "Event", Watched)
         ahead.start(int, "2")
-    assert waited == ([_sync.keeper.HEAD_START] if computed else [])
+    assert waited == ([_sync.ahead.HEAD_START] if computed else [])
     assert ahead.result() == 2
     ahead.close()
 
@@ -411,7 +411,7 @@ def test_a_forked_child_asks_for_its_pages_itself(
     served.wait_asked(2)
     thread, parent, held = thread_of(walk), os.getpid(), dict(served.held)
     with monkeypatch.context() as patch:
-        patch.setattr(_sync.keeper.os, "getpid", lambda: parent + 1)
+        patch.setattr(_sync.ahead.os, "getpid", lambda: parent + 1)
         served.held.clear()
         assert next(walk) == 1
         assert next(walk) == 2

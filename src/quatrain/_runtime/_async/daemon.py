@@ -10,7 +10,9 @@ import anyio
 import anyio.lowlevel
 
 from .._loops import call_soon, spawn
-from .keeper import CLOSING, SYSTEM_CLOCK, Clock, Keeper
+from .clock import SYSTEM_CLOCK, Clock
+from .keeper import Keeper
+from .waiting import CLOSING
 
 _log = logging.getLogger("quatrain.runtime")
 

@@ -10,7 +10,8 @@ import anyio.lowlevel
 
 from .._core import CalledOff
 from .._loops import call_soon, spawn_unless_over
-from .keeper import CLOSING, Clock, finish
+from .clock import Clock
+from .waiting import CLOSING, finish
 
 T = TypeVar("T")
 

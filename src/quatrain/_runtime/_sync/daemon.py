@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .keeper import JOIN, SYSTEM_CLOCK, Clock, Keeper
+from .clock import SYSTEM_CLOCK, Clock
+from .keeper import Keeper
+from .waiting import JOIN
 
 _log = logging.getLogger("quatrain.runtime")
 

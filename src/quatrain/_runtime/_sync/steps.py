@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from .._core import CalledOff
 from .._timer import call_later
-from .keeper import Clock, finish
+from .clock import Clock
+from .waiting import finish
 
 T = TypeVar("T")
 
