@@ -28,6 +28,8 @@ BASE_URL: Final = "https://vendo.run"
 CREDENTIALS_URL: Final = "https://credentials.vendo.run"
 DATA_PROXY_URL: Final = "https://composio-proxy.vendo.run"
 USER_HEADER: Final = "X-Vendo-User-JWT"
+PASSING: Final = frozenset({500, 502, 503, 504})
+"""What is tried again; a 429 goes to the caller, who can do something else meanwhile."""
 
 
 class Vendo(PlatformClient):
@@ -62,7 +64,8 @@ class Vendo(PlatformClient):
       key goes to these three and nowhere else. With ``quatrain serve`` they are
       ``http://127.0.0.1:8787``, and ``/credentials`` and ``/composio`` below it.
     - ``timeout``: seconds for each step of a request.
-    - ``max_retries``: tries after the first, half a second, a second, … after one another.
+    - ``max_retries``: tries after the first, half a second, a second, … after one another; where
+      there was no answer, or a 500, 502, 503 or 504.
     - ``user_jwt``: the user for whom it asks; see ``for_user``.
     - ``http_client``: the caller's ``httpx.Client``, used for everything and never closed.
     - ``allow_insecure``: send the key over plain http to other hosts than this one.
@@ -104,7 +107,9 @@ class Vendo(PlatformClient):
                 family=family,
                 timeout=timeout,
                 # half a second, doubling to ten (contracts, Vendo, its first paragraph)
-                policy=RetryPolicy(max_retries=max_retries, base=0.5, cap=10.0, jitter=0.25),
+                policy=RetryPolicy(
+                    max_retries=max_retries, base=0.5, cap=10.0, jitter=0.25, passing=PASSING
+                ),
                 allow_insecure=allow_insecure,
                 http_client=http_client,
                 clock=clock,
