@@ -337,7 +337,7 @@ def test_where_the_block_is_not_entered_nothing_begins(
 
     def loop(keeper: Keeper) -> None:
         began.append(keeper)
-        ended.append(keeper._stop.wait(10))
+        ended.append(keeper._alarm.wait(10))
 
     def interrupted(method: Callable[..., Any]) -> Callable[..., Any]:
         def then_interrupted(*args: Any) -> None:
@@ -367,7 +367,7 @@ def test_interrupted_while_leaving_the_block_nothing_goes_on(clock: ManualClock)
     def call_off() -> None:
         raise KeyboardInterrupt
 
-    beside = background(lambda keeper: ended.append(keeper._stop.wait(10)), clock=clock)
+    beside = background(lambda keeper: ended.append(keeper._alarm.wait(10)), clock=clock)
     with pytest.raises(KeyboardInterrupt), beside:
         beside._call_off = call_off
     for thread in background_threads():
