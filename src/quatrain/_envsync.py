@@ -5,7 +5,7 @@ into the file, and those whose change nobody was told of yet. It holds no values
 disk once and no more often. The order of the two writes is what makes a crash harmless at any
 moment: first the state, with the names to come and what there is to tell; then the file; and only
 when it was told, the state again. So a name that was written is always known to be ours, and a
-change is told at least once.
+change is told at least once. The half of a file that a crash leaves goes with the next write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import attrs
 
 from ._envfile import NAME, compose, expands, read
-from ._part_file import PartFile
+from ._part_file import SUFFIX, PartFile
 from ._strict_json import DECODER
 from .errors.vendo import ValidationError, VendoConfigError
 
@@ -31,6 +31,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _VERSION: Final = 1
 _MODE: Final = 0o600
+_PART: Final = ".quatrain-"
+"""Between the name of a file and what is random of its part file's."""
 _log = logging.getLogger("quatrain.vendo")
 
 
@@ -221,6 +223,7 @@ class EnvFile:
 
     def _write(self, wanted: Variables, untold: Diff | None) -> Diff:
         with self._lock():
+            self._sweep()
             found = self._find()
             ours = found.state.names
             diff = wanted.since(found.values, ours)
@@ -268,8 +271,26 @@ class EnvFile:
             _log.warning("%s is not what was written there, and not used: %s", self.state_path, exc)
             return State()
 
+    def _sweep(self) -> None:
+        """Remove what writers that were killed have left: it holds values, for nobody.
+
+        Under the lock: nobody is writing.
+        """
+        for path in (self.path, self.state_path):
+            folder, name = os.path.split(os.path.realpath(path))
+            with os.scandir(folder) as entries:
+                left = [
+                    entry.path
+                    for entry in entries
+                    if entry.name.startswith(f"{name}{_PART}") and entry.name.endswith(SUFFIX)
+                ]
+            for each in left:
+                with contextlib.suppress(OSError):  # another's, who can't be kept from such a name
+                    os.unlink(each)  # noqa: PTH108 - a string goes with scandir's
+
     def _put(self, path: str, content: bytes) -> None:
-        part = PartFile(os.path.realpath(path))
+        path = os.path.realpath(path)
+        part = PartFile(path, prefix=f"{os.path.basename(path)}{_PART}")  # noqa: PTH119
         try:
             part.open()
             part.write(content)

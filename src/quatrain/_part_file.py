@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+SUFFIX: Final = ".part"
 PIECE: Final = 262_144
 """Bytes: of what is unpacked, no more than this are held at once."""
 
@@ -21,8 +22,10 @@ PIECE: Final = 262_144
 class PartFile:
     """What becomes the file *to*, readable by its owner alone, once all of it is there."""
 
-    def __init__(self, to: str | os.PathLike[str]) -> None:
+    def __init__(self, to: str | os.PathLike[str], *, prefix: str = ".quatrain-") -> None:
+        """*prefix* is what the part file's name begins with; it ends with SUFFIX."""
         self.to = Path(to)
+        self._prefix = prefix
         self._file: int | None = None
         self._path: str | None = None
 
@@ -30,7 +33,7 @@ class PartFile:
         """Make the part file: with a name that nobody can guess, and mode 0600."""
         if self.to.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.to))
-        self._file, self._path = tempfile.mkstemp(".part", ".quatrain-", self.to.parent)
+        self._file, self._path = tempfile.mkstemp(SUFFIX, self._prefix, self.to.parent)
 
     def write(self, data: bytes) -> None:
         """Add *data*."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from datetime import UTC
 from typing import Literal
 
@@ -12,7 +13,7 @@ Outcome = Literal["not_sent", "no_answer", "in_progress"] | int
 """What came of an attempt: never sent, sent but unanswered, turned away because an earlier attempt
 at the same is still under way, or the answer's HTTP status."""
 
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
+PASSING = frozenset({408, 429, *range(500, 600)})
 """Statuses that may be gone a moment later."""
 
 
@@ -35,6 +36,8 @@ class RetryPolicy:
     come back spread over all of it."""
     longest_retry_after: float = 60.0
     """Seconds; a server that asks for more is not waited for: its error is raised at once."""
+    passing: Collection[int] = PASSING
+    """Statuses after which it is tried again."""
 
     def backoff(self, attempt: int, luck: float) -> float:
         """Seconds before the retry that follows *attempt* (from 1); *luck* is in [0, 1)."""
@@ -61,7 +64,7 @@ def delay_before_retry(
     if attempt > policy.max_retries:
         return None
     if isinstance(outcome, int):
-        if outcome not in PASSING and not 500 <= outcome < 600:
+        if outcome not in policy.passing:
             return None
         if not repeatable and outcome != 429:
             return None

@@ -6,8 +6,10 @@ Vendo, "Two modes".
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -122,6 +124,33 @@ class TokenCache:
 
 TOKENS: Final = TokenCache()
 """The one of this process."""
+
+_seen: Final[contextvars.ContextVar[set[Hashable] | None]] = contextvars.ContextVar(
+    "quatrain.tokens.seen", default=None
+)
+
+
+@contextlib.contextmanager
+def looking_anew() -> Iterator[None]:
+    """In this block each token is asked for when it is first wanted, though it may be kept.
+
+    For who has to see what is. Nothing is dropped for that: others go on with what is kept, and so
+    do all while the platform can't be asked.
+    """
+    token = _seen.set(set())
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
+def is_to_be_seen(key: Hashable) -> bool:
+    """Whether the token is to be asked for whatever is kept: once in a block, and never outside."""
+    seen = _seen.get()
+    if seen is None or key in seen:
+        return False
+    seen.add(key)
+    return True
 
 
 def _seconds_left(expires_at: Any, wall_now: float) -> float | None:

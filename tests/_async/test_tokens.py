@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from quatrain._async.reconciler import bootstrap, plan
 from quatrain._secret import Secret
 from quatrain._tokens import AHEAD, HOLD_OFF, TOKENS, UNDATED, Token
 from quatrain.vendo import (
@@ -254,6 +256,62 @@ async def test_invalidate(connect_vendo: Connect, platform: FakeVendo) -> None:
     await vendo.tokens(["openai", "slack"])
     await other.tokens(["openai", "slack"])
     assert platform.targets[3:] == [f"GET {CREDENTIALS}/_bulk?slugs=openai%2Cslack"]
+
+
+async def test_a_mapping_is_given_the_tokens_there_are(
+    vendo: AsyncVendo, platform: FakeVendo, tmp_path: Path
+) -> None:
+    """Also where others are kept, as whoever missed an event has; each is asked for once."""
+
+    async def mapping() -> dict[str, str]:
+        several = await vendo.tokens(["openai", "slack"])
+        return {"ONE": await vendo.token("openai"), "OTHER": str(several["slack"])}
+
+    await vendo.tokens(["openai", "slack"])
+    platform.tokens = {"openai": "tok-2", "slack": "xoxb-2"}
+    await bootstrap(tmp_path / ".env", mapping)
+    assert (tmp_path / ".env").read_text() == "ONE=tok-2\nOTHER=xoxb-2\n"
+    assert await vendo.token("openai") == "tok-2"
+    assert platform.targets == [f"GET {CREDENTIALS}/_bulk?slugs=openai%2Cslack"] * 2
+
+
+async def test_a_mapping_while_the_platform_is_away(
+    vendo: AsyncVendo, platform: FakeVendo, tmp_path: Path
+) -> None:
+    """It goes on with what is kept, as all others do."""
+
+    async def mapping() -> dict[str, str]:
+        return {"ONE": await vendo.token("openai")}
+
+    await vendo.token("openai")
+    platform.faults += [503] * 3
+    assert (await plan(tmp_path / ".env", mapping)).added == ["ONE"]
+    assert await vendo.token("openai") == "tok-1"
+    assert len(platform.requests) == 4
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+async def test_a_mapping_finds_that_there_is_none(
+    vendo: AsyncVendo, platform: FakeVendo, tmp_path: Path, bulk: bool
+) -> None:
+    """Then what was kept is no good to anybody."""
+
+    async def mapping() -> dict[str, str]:
+        if bulk:
+            return {"ONE": str((await vendo.tokens(["openai"]))["openai"])}
+        return {"ONE": await vendo.token("openai")}
+
+    await vendo.token("openai")
+    if bulk:
+        platform.tokens = {}
+        await bootstrap(tmp_path / ".env", mapping)
+        assert (tmp_path / ".env").read_text() == "ONE=None\n"
+    else:
+        platform.faults.append(refusal(404, "binding_missing", slug="openai"))
+        with pytest.raises(NotConnected):
+            await bootstrap(tmp_path / ".env", mapping)
+    platform.tokens = {"openai": "tok-2"}
+    assert await vendo.token("openai") == "tok-2"
 
 
 async def test_what_was_asked_for_before_it_was_invalidated_is_not_kept(

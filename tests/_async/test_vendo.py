@@ -495,13 +495,27 @@ async def test_a_status_without_a_code(
     assert isinstance(caught.value, VendoAPIError)
 
 
+@pytest.mark.parametrize(
+    ("status", "tries"),
+    [(500, 3), (502, 3), (503, 3), (504, 3), (408, 1), (409, 1), (429, 1), (501, 1), (505, 1)],
+)
+async def test_what_is_tried_again(
+    vendo: AsyncVendo, platform: FakeVendo, status: int, tries: int
+) -> None:
+    """What the contract names, and nothing else: a rate limit is the caller's to wait for."""
+    platform.faults += [status] * 3
+    with pytest.raises(VendoAPIError) as caught:
+        await vendo.data.execute("slack.messages.send")
+    assert (caught.value.status, len(platform.requests)) == (status, tries)
+
+
 async def test_a_rate_limit_says_how_long(connect_vendo: Connect, platform: FakeVendo) -> None:
     """In its header, or in the body."""
     platform.faults += [
         httpx.Response(429, headers={"Retry-After": "120"}),
         refusal(429, "upstream_rate_limited", retry_after=90),
     ]
-    vendo = connect_vendo(max_retries=0)
+    vendo = connect_vendo()
     for expected in (120, 90):
         with pytest.raises(RateLimited) as caught:
             await vendo.billing.balance()

@@ -6,12 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from quatrain._secret import Secret
+from quatrain._sync.reconciler import bootstrap, plan
 from quatrain._tokens import AHEAD, HOLD_OFF, TOKENS, UNDATED, Token
 from quatrain.vendo import (
     AuthError,
@@ -253,6 +255,62 @@ def test_invalidate(connect_vendo: Connect, platform: FakeVendo) -> None:
     vendo.tokens(["openai", "slack"])
     other.tokens(["openai", "slack"])
     assert platform.targets[3:] == [f"GET {CREDENTIALS}/_bulk?slugs=openai%2Cslack"]
+
+
+def test_a_mapping_is_given_the_tokens_there_are(
+    vendo: Vendo, platform: FakeVendo, tmp_path: Path
+) -> None:
+    """Also where others are kept, as whoever missed an event has; each is asked for once."""
+
+    def mapping() -> dict[str, str]:
+        several = vendo.tokens(["openai", "slack"])
+        return {"ONE": vendo.token("openai"), "OTHER": str(several["slack"])}
+
+    vendo.tokens(["openai", "slack"])
+    platform.tokens = {"openai": "tok-2", "slack": "xoxb-2"}
+    bootstrap(tmp_path / ".env", mapping)
+    assert (tmp_path / ".env").read_text() == "ONE=tok-2\nOTHER=xoxb-2\n"
+    assert vendo.token("openai") == "tok-2"
+    assert platform.targets == [f"GET {CREDENTIALS}/_bulk?slugs=openai%2Cslack"] * 2
+
+
+def test_a_mapping_while_the_platform_is_away(
+    vendo: Vendo, platform: FakeVendo, tmp_path: Path
+) -> None:
+    """It goes on with what is kept, as all others do."""
+
+    def mapping() -> dict[str, str]:
+        return {"ONE": vendo.token("openai")}
+
+    vendo.token("openai")
+    platform.faults += [503] * 3
+    assert plan(tmp_path / ".env", mapping).added == ["ONE"]
+    assert vendo.token("openai") == "tok-1"
+    assert len(platform.requests) == 4
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+def test_a_mapping_finds_that_there_is_none(
+    vendo: Vendo, platform: FakeVendo, tmp_path: Path, bulk: bool
+) -> None:
+    """Then what was kept is no good to anybody."""
+
+    def mapping() -> dict[str, str]:
+        if bulk:
+            return {"ONE": str(vendo.tokens(["openai"])["openai"])}
+        return {"ONE": vendo.token("openai")}
+
+    vendo.token("openai")
+    if bulk:
+        platform.tokens = {}
+        bootstrap(tmp_path / ".env", mapping)
+        assert (tmp_path / ".env").read_text() == "ONE=None\n"
+    else:
+        platform.faults.append(refusal(404, "binding_missing", slug="openai"))
+        with pytest.raises(NotConnected):
+            bootstrap(tmp_path / ".env", mapping)
+    platform.tokens = {"openai": "tok-2"}
+    assert vendo.token("openai") == "tok-2"
 
 
 def test_what_was_asked_for_before_it_was_invalidated_is_not_kept(

@@ -210,6 +210,37 @@ async def test_two_loops_at_once(platform: Any) -> None:
                 await stream.aclose()
 
 
+@pytest.mark.parametrize("broken_off", [True, False])
+@pytest.mark.parametrize(
+    "backends", [("asyncio", "trio"), ("trio", "asyncio"), ("asyncio", "asyncio")]
+)
+def test_over_event_loops(backends: tuple[str, str], broken_off: bool) -> None:
+    """Each closes its connection when it ends, and the stream goes on with the next."""
+    feed = Feed((HEAD + event(1),), (HEAD + event(2),))
+
+    async def first(stream: AsyncEventStream) -> list[Any]:
+        if not broken_off:
+            return await take(stream, 1)
+        return [message async for message in aiter_once(stream)]
+
+    with Server(feed) as server:
+        made = AsyncPlatform(url_of(server), clock=SYSTEM_CLOCK)
+        stream = made.events.subscribe()
+        assert numbers(anyio.run(first, stream, backend=backends[0])) == [1]
+        assert is_left(server)
+        assert numbers(anyio.run(first, stream, backend=backends[1])) == [2]
+        assert feed.resumed == [None, "1"]
+        assert is_left(server)
+        anyio.run(made.transport.aclose)
+
+
+async def aiter_once(stream: AsyncEventStream) -> AsyncIterator[Any]:
+    """What a loop over *stream* gives first; it is then left."""
+    async for message in stream:
+        yield message
+        break
+
+
 async def test_many_reconnects_leave_nothing_behind(platform: Any) -> None:
     """No descriptor, and no task."""
     with Server(Torrent(120, each=1)) as server:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quatrain._envsync import Diff, EnvFile, State, Variables
+from quatrain._part_file import PartFile
 from quatrain._runtime._sync import SYSTEM_CLOCK, Keeper
 from quatrain._sync.reconciler import Reconciler
 from quatrain.errors.vendo import ValidationError, VendoConfigError
@@ -139,6 +140,32 @@ def test_a_crash_at_any_write_loses_nothing(
     third.live()
     assert third.told == []
     assert EnvFile(env).find().state == State(frozenset({"A", "C"}))
+
+
+def test_a_crash_in_the_midst_of_a_write_leaves_nothing_for_long(
+    env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file holds values, and has the file's name in its own; others' files stay."""
+
+    def die(*_: object) -> None:
+        raise Died
+
+    EnvFile(env).write(of(A="1"), None)
+    beside = env.with_name(".env.quatrain-notes"), env.with_name(".quatrain-1.part")
+    for path in beside:
+        path.touch()
+    env.with_name(".env.quatrain-folder.part").mkdir()
+    before = set(env.parent.iterdir())
+    monkeypatch.setattr(os, "replace", die)
+    monkeypatch.setattr(PartFile, "discard", die)
+    with pytest.raises(Died):
+        EnvFile(env).write(of(A="2"), None)
+    monkeypatch.undo()
+    (left,) = set(env.parent.iterdir()) - before
+    assert left.name.startswith(".env.quatrain-")
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+    EnvFile(env).write(of(A="1"), None)
+    assert set(env.parent.iterdir()) == before
 
 
 @pytest.mark.parametrize("after", [False, True])

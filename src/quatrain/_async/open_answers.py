@@ -38,9 +38,9 @@ class AsyncOpenAnswers:
     """Open, or left a moment ago and not closed yet."""
 
     async def aclose(self) -> None:
-        """Stop all, and close what they have open."""
+        """Close what they have open; stop all, unless it is but their loop that ends."""
         for inlet in list(self.inlets):
-            await inlet.aclose()
+            await inlet.end()
         # async-only: begin
         # in a thread they are being closed by whoever left them
         for answer in list(self.left):
@@ -233,6 +233,14 @@ class AsyncInlet:
             answer, self._answer = self._answer, None
             if answer is not None:
                 self._steps.leave(answer.aclose, alone=answer.alone)
+
+    async def end(self) -> None:
+        """Its loop ends, and it may go on with another; or its client is closed, and it may not."""
+        if self._transport.closed or not self._steps.free:
+            await self.aclose()
+        else:
+            self._forget()
+            await self.leave()
 
     def abandon(self) -> None:
         """Nobody will take a step any more."""

@@ -121,6 +121,11 @@ class AsyncTransport:
         )
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or its owner left it: it sends nothing any more."""
+        return self._closed
+
     async def send(self, call: Call, reads: Reader[T]) -> T:
         """Send *call*, again where that is safe, and answer what *reads* makes of its JSON.
 

@@ -39,9 +39,9 @@ class OpenAnswers:
     """Open, or left a moment ago and not closed yet."""
 
     def close(self) -> None:
-        """Stop all, and close what they have open."""
+        """Close what they have open; stop all, unless it is but their loop that ends."""
         for inlet in list(self.inlets):
-            inlet.close()
+            inlet.end()
 
 
 class OpenAnswer:
@@ -225,6 +225,14 @@ class Inlet:
             answer, self._answer = self._answer, None
             if answer is not None:
                 self._steps.leave(answer.close, alone=answer.alone)
+
+    def end(self) -> None:
+        """Its loop ends, and it may go on with another; or its client is closed, and it may not."""
+        if self._transport.closed or not self._steps.free:
+            self.close()
+        else:
+            self._forget()
+            self.leave()
 
     def abandon(self) -> None:
         """Nobody will take a step any more."""

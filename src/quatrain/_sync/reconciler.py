@@ -18,6 +18,7 @@ from .._envsync import Diff, EnvFile, Variables
 from .._restart import Restart
 from .._runtime._sync import SYSTEM_CLOCK, Act, Clock, Daemon, Keeper, takes_context
 from .._runtime._sync import call as call_act
+from .._tokens import looking_anew
 from ..errors import QuatrainError
 from ..errors.vendo import ValidationError, VendoOnlyFeature
 
@@ -73,7 +74,9 @@ class Reconciler:
         keeper.stop()
 
     It looks every *poll_seconds*, and at once when an event says that a connection has changed;
-    the token that was kept for it is dropped first. The file is written whole or not at all, for
+    the token that was kept for it is dropped first. At every look the mapping's tokens are asked
+    for anew: who missed an event follows with the next poll, and puts no old token back into a file
+    that others keep as well. The file is written whole or not at all, for
     its owner alone (mode 0600): the mapping's variables, sorted by name, then whatever the file
     has of others', as it was. A variable that this wrote and that the mapping gives no more is
     removed. A symbolic link is written through. One mapping a file: several processes may keep it,
@@ -233,7 +236,7 @@ class Reconciler:
                     return
 
     def _look(self, keeper: Keeper) -> None:
-        wanted = Variables.checked(call_act(self._mapping))
+        wanted = _asked(self._mapping)
         if keeper.over:
             return
         since = self._untold.then(wanted.since(self._known, self._ours))
@@ -362,14 +365,14 @@ def bootstrap(env_file: str | PathLike[str], mapping: EnvMapping) -> Diff:
     VendoConfigError where the file can't be written; the file is then as it was.
     """
     file = EnvFile(env_file)
-    wanted = Variables.checked(call_act(_callable("mapping", mapping)))
+    wanted = _asked(_callable("mapping", mapping))
     return call_act(file.write, wanted, None)
 
 
 def plan(env_file: str | PathLike[str], mapping: EnvMapping) -> Diff:
     """What ``bootstrap`` would change in *env_file*; changes nothing, and raises the same."""
     file = EnvFile(env_file)
-    wanted = Variables.checked(call_act(_callable("mapping", mapping)))
+    wanted = _asked(_callable("mapping", mapping))
     return call_act(file.plan, wanted)
 
 
@@ -386,6 +389,12 @@ def start(
     can't be read.
     """
     return Reconciler(env_file, mapping, on_change, reload_url, **options).start()
+
+
+def _asked(mapping: EnvMapping) -> Variables:
+    """What *mapping* gives, of the tokens that there are and not those that were."""
+    with looking_anew():
+        return Variables.checked(call_act(mapping))
 
 
 def _callable(name: str, value: Any, otherwise: str = "be ") -> Any:

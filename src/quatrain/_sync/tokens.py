@@ -17,7 +17,7 @@ from .._options import CallOptions
 from .._runtime._flights import Flight
 from .._runtime._sync import Clock, may_wait_for, wait_future
 from .._secret import Secret
-from .._tokens import HOLD_OFF, TOKENS, Token
+from .._tokens import HOLD_OFF, TOKENS, Token, is_to_be_seen
 from ..errors import QuatrainError, RateLimitError, ServerError, TransportError
 from ..errors.vendo import NotConnected
 from .hosts import Hosts
@@ -44,13 +44,14 @@ class Tokens:
         if hosts is None:
             raise vendo.not_connected(slug)
         key = self._key(slug)
+        anew = is_to_be_seen(key)
         while True:
-            if (token := TOKENS.fresh(key, self._clock.now())) is not None:
+            if not anew and (token := TOKENS.fresh(key, self._clock.now())) is not None:
                 return token
             flight, leads = TOKENS.flights.join(key)
             if leads:
-                return self._lead(hosts, slug, flight, **options)
-            if (token := TOKENS.usable(key, self._clock.now())) is not None:
+                return self._lead(hosts, slug, flight, anew=anew, **options)
+            if not anew and (token := TOKENS.usable(key, self._clock.now())) is not None:
                 return token  # somebody is renewing it
             if not may_wait_for(flight.thread):
                 return self._fetch(hosts, slug, **options)
@@ -96,16 +97,24 @@ class Tokens:
         return self.get(slug)
 
     def _lead(
-        self, hosts: Hosts, slug: str, flight: Flight[Token], **options: Unpack[CallOptions]
+        self,
+        hosts: Hosts,
+        slug: str,
+        flight: Flight[Token],
+        *,
+        anew: bool,
+        **options: Unpack[CallOptions],
     ) -> Token:
         """Fetch the token for all who wait for it."""
         key = self._key(slug)
         try:
             # another's may have landed since this one looked
-            token = TOKENS.fresh(key, self._clock.now())
+            token = None if anew else TOKENS.fresh(key, self._clock.now())
             if token is None:
                 token = self._fetch(hosts, slug, **options)
         except BaseException as exc:
+            if isinstance(exc, NotConnected):  # what is kept is good for nobody
+                TOKENS.invalidate(key)
             now = self._clock.now()
             old = TOKENS.usable(key, now) if isinstance(exc, _PASSING) else None
             if old is None:
@@ -126,8 +135,9 @@ class Tokens:
     ) -> dict[str, Token | None]:
         """Fetch those of *slugs* that nobody has, or fetches, at once; *led* while it lasts."""
         for slug in slugs:
-            if TOKENS.fresh(self._key(slug), self._clock.now()) is None:
-                flight, leads = TOKENS.flights.join(self._key(slug))
+            key = self._key(slug)
+            if is_to_be_seen(key) or TOKENS.fresh(key, self._clock.now()) is None:
+                flight, leads = TOKENS.flights.join(key)
                 if leads:
                     led[slug] = flight
         if not led:
@@ -137,6 +147,7 @@ class Tokens:
             if (token := fetched[slug]) is not None:
                 TOKENS.land(self._key(slug), flight, token)
             else:
+                TOKENS.invalidate(self._key(slug))
                 TOKENS.flights.fail(self._key(slug), flight, vendo.unbound(slug))
         return fetched
 

@@ -120,6 +120,11 @@ class Transport:
         self._open: LoopLocal[OpenAnswers] = LoopLocal(OpenAnswers, OpenAnswers.close)
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or its owner left it: it sends nothing any more."""
+        return self._closed
+
     def send(self, call: Call, reads: Reader[T]) -> T:
         """Send *call*, again where that is safe, and answer what *reads* makes of its JSON.
 

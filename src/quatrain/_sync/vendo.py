@@ -28,6 +28,8 @@ BASE_URL: Final = "https://vendo.run"
 CREDENTIALS_URL: Final = "https://credentials.vendo.run"
 DATA_PROXY_URL: Final = "https://composio-proxy.vendo.run"
 USER_HEADER: Final = "X-Vendo-User-JWT"
+PASSING: Final = frozenset({500, 502, 503, 504})
+"""What is tried again; a 429 goes to the caller, who can do something else meanwhile."""
 
 
 class Vendo(PlatformClient):
@@ -62,7 +64,8 @@ class Vendo(PlatformClient):
       key goes to these three and nowhere else. With ``quatrain serve`` they are
       ``http://127.0.0.1:8787``, and ``/credentials`` and ``/composio`` below it.
     - ``timeout``: seconds for each step of a request.
-    - ``max_retries``: tries after the first, half a second, a second, … after one another.
+    - ``max_retries``: tries after the first, half a second, a second, … after one another; where
+      there was no answer, or a 500, 502, 503 or 504.
     - ``user_jwt``: the user for whom it asks; see ``for_user``.
     - ``http_client``: the caller's ``httpx.Client``, used for everything and never closed.
     - ``allow_insecure``: send the key over plain http to other hosts than this one.
@@ -93,6 +96,7 @@ class Vendo(PlatformClient):
             raise VendoConfigError("api_key has to be a string")
         api_key = Secret(api_key or vendo.setting("VENDO_API_KEY") or "")
         user_jwt = _jwt(user_jwt)
+        _check_jwt(user_jwt)
         # the HTTP stack comes with the first client: who imports the package need not wait for it
         from .hosts import Hosts  # noqa: PLC0415
         from .transport import Transport  # noqa: PLC0415
@@ -104,7 +108,9 @@ class Vendo(PlatformClient):
                 family=family,
                 timeout=timeout,
                 # half a second, doubling to ten (contracts, Vendo, its first paragraph)
-                policy=RetryPolicy(max_retries=max_retries, base=0.5, cap=10.0, jitter=0.25),
+                policy=RetryPolicy(
+                    max_retries=max_retries, base=0.5, cap=10.0, jitter=0.25, passing=PASSING
+                ),
                 allow_insecure=allow_insecure,
                 http_client=http_client,
                 clock=clock,
@@ -189,16 +195,20 @@ class Vendo(PlatformClient):
 
         hosts = self._api.require("connect_url")
         path = ("connections", "connect", vendo.slug_of(slug))
-        query = {
-            "app_key": self._key.reveal(),
+        back = {
             "return_to": vendo.filled("return_to", return_to),
             "state": secrets.token_urlsafe(24) if state is None else vendo.filled("state", state),
         }
         origin = hosts.platform.origin
         try:
-            return str(Address(origin, origin.target(path, query)).url)
+            # in one expression: no local variable ever holds the key
+            target = origin.target(path, {"app_key": self._key.reveal(), **back})
         except ValueError as exc:
-            raise FAMILY.input(f"no URL can be made of it: {exc}") from None
+            reason = str(exc)
+        else:
+            return str(Address(origin, target).url)
+        # outside, without a context: the frames that it came through hold the key
+        raise FAMILY.input(f"no URL can be made of it: {reason}")
 
     def for_user(self, jwt: str | Secret) -> Self:
         """A client for one user of the app, who signed in with *jwt*.
@@ -206,8 +216,9 @@ class Vendo(PlatformClient):
         It uses this one's connections, and need not be closed. Raises VendoOnlyFeature without an
         API key.
         """
+        user, jwt = _jwt(jwt), ""  # as in __init__
         hosts = self._api.require("for_user")
-        user = _jwt(jwt)
+        _check_jwt(user)
         if not user:
             raise FAMILY.input("jwt has to be a string that is not empty")
         scoped = type(self).__new__(type(self))
@@ -222,8 +233,9 @@ class Vendo(PlatformClient):
         *headers* are the request's, a mapping or pairs. Raises IdentityNotPresent where there is
         none, and VendoOnlyFeature without an API key.
         """
+        jwt = Secret(header_of(headers, USER_HEADER) or "")
+        del headers  # as in __init__; there are cookies among them as well
         self._api.require("for_request")
-        jwt = header_of(headers, USER_HEADER)
         if not jwt:
             raise IdentityNotPresent(f"the request has no {USER_HEADER}: nobody has signed in")
         return self.for_user(jwt)
@@ -242,12 +254,15 @@ class Vendo(PlatformClient):
 
 
 def _jwt(given: str | Secret | None) -> Secret:
-    """A user's token, or the empty one; raises ValidationError for what no header can carry."""
-    from .._http import MAX_HEADER_KEY  # noqa: PLC0415
-
+    """A user's token, or the empty one; raises ValidationError for what is no text."""
     if not isinstance(given, str | Secret | None):
         raise FAMILY.input("jwt has to be a string")
-    jwt = Secret(given or "")
+    return Secret(given or "")
+
+
+def _check_jwt(jwt: Secret) -> None:
+    """Raise ValidationError for what no header can carry."""
+    from .._http import MAX_HEADER_KEY  # noqa: PLC0415
+
     if len(jwt.reveal()) > MAX_HEADER_KEY or not all("!" <= char <= "~" for char in jwt.reveal()):
         raise FAMILY.input("jwt is too long, or holds characters that a header can't carry")
-    return jwt
