@@ -303,6 +303,12 @@ def apps_bound(connection: sqlite3.Connection, row: int) -> list[str]:
     return [slug for (slug,) in connection.execute(_SQL["apps_bound"], {"id": row})]
 
 
+def is_bound(connection: sqlite3.Connection, app_id: int, row: int) -> bool:
+    """Whether the app may use the connection with this row id."""
+    params = {"app_id": app_id, "id": row}
+    return connection.execute(_SQL["binding"], params).fetchone() is not None
+
+
 def needs_reauth(slug: str) -> NeedsReauthError:
     """How it is told that a person has to do something."""
     return NeedsReauthError(
