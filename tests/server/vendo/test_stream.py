@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from quatrain._secret import Secret
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore, StoreUnavailableError
-from quatrain.server.vendo import stream
+from quatrain.server.vendo import publishing, stream
 from quatrain.server.vendo.publishing import Event
 
 from .._support import ServerClock
@@ -453,6 +453,25 @@ async def test_what_is_kept(platform: Starlette, clock: ServerClock, secret: Sec
         "SELECT app_id, COUNT(*), MAX(id) FROM vendo_events GROUP BY app_id ORDER BY app_id",
     )
     assert [(1, 1_000, 2_011), (2, 10, 10)] == found
+
+
+async def test_no_more_than_so_many_are_kept(
+    platform: Starlette, secret: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However new they are: of each app the newest."""
+    monkeypatch.setattr(publishing, "MOST", 1_200)
+    platform.state.vendo.keys.create(TENANT, "other")
+    await publish(platform, *map(used, range(10)), app="other")
+    for _ in range(2):
+        await publish(platform, *map(used, range(1_000)), app=APP)
+    publisher = platform.state.vendo.publisher
+    assert [True, False] == [await publisher.sweep() for _ in range(2)]
+    found = rows(
+        platform.state.store,
+        "SELECT app_id, COUNT(*), MIN(id) FROM vendo_events GROUP BY app_id ORDER BY app_id",
+    )
+    assert [(1, 1_200, 811), (2, 10, 1)] == found
+    assert not await publisher.sweep()
 
 
 async def test_old_events_are_swept_in_the_background(

@@ -26,12 +26,16 @@ ORDER BY id LIMIT :limit
 -- apps --
 SELECT id FROM vendo_apps ORDER BY id
 
--- oldest_kept --
+-- newest_but --
 SELECT id FROM vendo_events WHERE app_id = :app_id ORDER BY id DESC LIMIT 1 OFFSET :others
 
 -- forget --
+-- of the oldest few, so that it takes the same short time however many there are
 DELETE FROM vendo_events WHERE id IN (
-  SELECT id FROM vendo_events
-  WHERE app_id = :app_id AND id < :kept AND at <= :expired
-  ORDER BY id LIMIT :limit
+  SELECT id FROM (
+    SELECT id, at FROM vendo_events
+    WHERE app_id = :app_id AND id < :kept
+    ORDER BY id LIMIT :limit
+  ) AS oldest
+  WHERE at <= :expired OR id < :most
 )
