@@ -42,6 +42,7 @@ RETURNING id
 DELETE FROM vendo_usage WHERE id = :id RETURNING micros, at
 
 -- usage_by_provider --
-SELECT provider, SUM(micros) FROM vendo_usage
+-- cast: in PostgreSQL a sum of such numbers is a numeric, which is no number of JSON
+SELECT provider, CAST(SUM(micros) AS BIGINT) FROM vendo_usage
 WHERE tenant = :tenant AND at >= :since
 GROUP BY provider ORDER BY provider
