@@ -57,8 +57,10 @@ async def listen(
     """Connect, and wait until connected."""
     made: list[Listener] = []
 
-    async def connect(last: int | str | None = None, key: Secret = secret) -> Listener:
-        listener = Listener(platform, key, None if last is None else str(last))
+    async def connect(
+        last: int | str | None = None, key: Secret = secret, user: Secret | None = None
+    ) -> Listener:
+        listener = Listener(platform, key, None if last is None else str(last), user)
         made.append(listener)
         await listener.until(greeted)
         return listener
@@ -154,6 +156,40 @@ async def test_only_the_apps_own(platform: Starlette, listen: Listen) -> None:
     for listener, expected in zip(listeners, ([1, 2], [2], [3]), strict=True):
         await listener.until(having(len(expected)))
         assert expected == numbers(listener)
+
+
+async def test_only_the_users_own(
+    platform: Starlette, listen: Listen, monotonic: Monotonic
+) -> None:
+    """Who acts for a user hears what is everybody's and the user's; the app itself hears all."""
+    connections = platform.state.vendo.connections
+    ids: dict[str, str] = {}
+    for user in ("", "bob", "eve"):
+        made = await connections.connect(TENANT, APP, "slack", user_id=user)
+        ids[made.connection_id] = user
+    # more of somebody else's than a replay brings back
+    for status in ("error", "connected") * 75:
+        await connections.set_status(TENANT, made.connection_id, status)
+
+    def whose(listener: Listener) -> list[str]:
+        return [ids[json.loads(block.data)["connection_id"]] for block in listener.events]
+
+    token, _ = await platform.state.vendo.users.issue(TENANT, "bob")
+    for_bob, for_all = await listen(0, user=token), await listen(0)
+    await for_bob.until(having(2))
+    await for_all.until(having(100))
+    for connection_id in ids:
+        await connections.disconnect(TENANT, connection_id)
+    await for_bob.until(having(4))
+    await for_all.until(having(103))
+    assert ["", "bob", "", "bob"] == whose(for_bob)
+    assert ["eve"] * 100 + ["", "bob", "eve"] == whose(for_all)
+    assert "eve" not in for_all.events[-1].data
+
+    # what is not told is no sign of life
+    monotonic.now += 25
+    await connections.connect(TENANT, APP, "notion", user_id="eve")
+    await for_bob.until(lambda listener: "ping" in listener.comments)
 
 
 async def test_many_events_at_once(platform: Starlette, listen: Listen) -> None:

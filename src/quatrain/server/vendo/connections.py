@@ -349,11 +349,11 @@ def _tell(
     connection: sqlite3.Connection, now: int, of: Connection, kind: str, **fields: Any
 ) -> None:
     told = {"slug": of.slug, "connection_id": of.connection_id, **fields}
-    events.emit_to_bound(connection, now, of.row, kind, **told)
+    events.emit_to_bound(connection, now, of.row, kind, user_id=of.user_id, **told)
 
 
 def _tell_app(
     connection: sqlite3.Connection, now: int, of: Connection, app_id: int, kind: str
 ) -> None:
     told = {"slug": of.slug, "connection_id": of.connection_id}
-    events.emit(connection, now, app_id, kind, **told)
+    events.emit(connection, now, app_id, kind, user_id=of.user_id, **told)
