@@ -401,6 +401,19 @@ async def test_a_platform_that_stops_ends_its_streams(
     assert (503, "1") == (refused.status, refused.headers["retry-after"])
 
 
+async def test_a_platform_that_is_started_again(database: Path) -> None:
+    """Has streams again."""
+    app = create_app(Settings(database=database, seed=None, background=False))
+    for _ in range(2):
+        async with app.router.lifespan_context(app):
+            _, secret = app.state.vendo.keys.create(TENANT, APP)
+            listener = Listener(app, secret)
+            await listener.until(greeted)
+            assert 200 == listener.status
+        await listener.over()
+        assert listener.complete
+
+
 async def test_a_platform_that_stops_while_a_stream_begins(
     platform: Starlette, secret: Secret, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,8 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from quatrain.server.asgi import Answer, ClientGoneError, Receive, Send, hung_up
@@ -150,6 +151,15 @@ class Streams:
         if self._open and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._wake_all)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the platform runs, which it may again after it has stopped."""
+        self._closed = False
+        try:
+            yield
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End every stream, and open no more: the server is about to stop.
