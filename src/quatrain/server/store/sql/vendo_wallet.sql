@@ -8,6 +8,10 @@ VALUES (:tenant, :credits, :currency, NULL, NULL, :now)
 ON CONFLICT (tenant) DO UPDATE SET tenant = excluded.tenant
 RETURNING tenant, credits_micros, currency, daily_micros, monthly_micros
 
+-- wallet --
+SELECT tenant, credits_micros, currency, daily_micros, monthly_micros FROM vendo_wallets
+WHERE tenant = :tenant
+
 -- add_credits --
 UPDATE vendo_wallets SET credits_micros = credits_micros + :micros, updated_at = :now
 WHERE tenant = :tenant
