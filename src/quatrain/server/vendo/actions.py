@@ -58,7 +58,8 @@ class ActionContext:
     user_id: str | None = None
     """The user that the app acts for; None when it acts for all."""
     idempotency_key: str | None = None
-    """The same whenever the same request is sent again; None when it has none."""
+    """The same whenever the same request is sent again; None when it has none. It is not the
+    request's own, which another app, or another tenant's, may use as well."""
 
 
 Run: TypeAlias = Callable[[Any, ActionContext], Any]
