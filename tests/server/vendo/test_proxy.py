@@ -17,7 +17,7 @@ from quatrain.errors import ConfigError
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore
 from quatrain.server.vendo import proxy
-from quatrain.server.vendo.actions import ActionContext, ActionError, Actions, load
+from quatrain.server.vendo.actions import Action, ActionContext, ActionError, Actions, load
 from quatrain.server.vendo.wallet import FIRST_CREDITS
 
 from .._support import ServerClock
@@ -490,6 +490,8 @@ def test_what_can_be_no_price(price: Any) -> None:
     actions = Actions()
     with pytest.raises(ConfigError):
         actions.add("a.b", price_micros=price)(takes_two)
+    with pytest.raises(ConfigError):
+        Action("a.b", "a", None, price_micros=price, run=takes_two)
     actions.add("a.b")(takes_two)
     with pytest.raises(ConfigError, match="two actions"):
         actions.add("a.b")(takes_two)
