@@ -81,7 +81,7 @@ def create_app(
             await velerian_seeding.seed_once(store)
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(vendo.proxy.running())
-                stack.callback(vendo.streams.close)
+                await stack.enter_async_context(vendo.streams.running())
                 if settings.background:
                     await stack.enter_async_context(vendo.publisher.sweeping())
                     await stack.enter_async_context(dispatcher.running())

@@ -23,6 +23,7 @@ from .appthread import AppThread
 from .keys import KeyRing
 from .lent import Lent
 from .local import LocalPlatform
+from .protocol import Protocol
 from .serve import KEEP_ALIVE, StoppingServer, bind, url_of
 from .velerian.runner import Runner, echo
 from .vendo.actions import Action, Run
@@ -273,7 +274,7 @@ def _server_config(app: AppThread) -> _Config:
     return _Config(
         app,
         interface="asgi3",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",  # the portal's
         access_log=False,

@@ -46,6 +46,11 @@ class Once:
     fingerprint: bytes
     """The same for the same request, whatever its spaces and the order of its fields."""
 
+    @property
+    def passed_on(self) -> str:
+        """A key for what is called to do it, who knows nothing of callers: no two have the same."""
+        return hashlib.sha256(f"{self.caller}\n{self.key}".encode()).hexdigest()
+
 
 def fingerprint(operation: str, body: Any) -> bytes:
     """Of what is asked for, and of the attrs instance that says with which content."""

@@ -12,6 +12,7 @@ import uvicorn
 from quatrain.errors import ConfigError
 
 from .app import create_app
+from .protocol import Protocol
 from .settings import Settings
 from .velocity import seed_once
 
@@ -119,7 +120,7 @@ class Server(StoppingServer):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -31,13 +31,21 @@ class Block:
 class Listener:
     """Listens until it hangs up. With ``reading`` cleared, it takes nothing more."""
 
-    def __init__(self, app: Starlette, secret: Secret, last_event_id: str | None = None) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        secret: Secret,
+        last_event_id: str | None = None,
+        user: Secret | None = None,
+    ) -> None:
         headers = [
             (b"host", b"localhost"),
             (b"authorization", f"Bearer {secret.reveal()}".encode()),
         ]
         if last_event_id is not None:
             headers.append((b"last-event-id", last_event_id.encode("latin-1")))
+        if user is not None:
+            headers.append((b"x-vendo-user-jwt", user.reveal().encode()))
         self._scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0"},

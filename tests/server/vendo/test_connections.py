@@ -235,6 +235,23 @@ async def test_a_key_of_one_connection(caller: Caller, connections: Connections)
     assert ("openai", made.connection_id) == (key.integration, key.connection_id)
 
 
+async def test_a_key_of_a_connection_that_its_app_may_use_no_more(
+    caller: Caller, connections: Connections
+) -> None:
+    """Opens nothing, neither the token nor the toolkit's actions, until the app may again."""
+    made = await connected(connections, "slack")
+    own = caller.other(APP, connection_id=made.connection_id)
+    app = caller.app.state.vendo.apps.find(TENANT, APP)
+    await connections.unbind(TENANT, made.connection_id, app.id)
+    assert (404, "binding_missing") == await refusal(own, "GET", "/credentials/slack")
+    assert {"tokens": {"slack": None}} == await own.get("/credentials/_bulk", slugs="slack")
+    send = {"action_id": "slack.messages.send", "args": {"channel": "#a", "text": "b"}}
+    refused = await own.send("POST", "/composio/v1/execute", json=send)
+    assert (403, "binding_missing") == (refused.status_code, refused.json()["error"])
+    await connections.bind(TENANT, made.connection_id, app.id)
+    assert "access_token" in await own.get("/credentials/slack")
+
+
 async def test_another_tenants(connections: Connections) -> None:
     """Is not there."""
     made = await connected(connections)

@@ -20,6 +20,7 @@ from .._support import encoded
 from ._support import Caller
 
 LIST = "/api/deployments/me/connections"
+EVENTS = "/api/deployments/me/events"
 header_bytes = st.binary(max_size=300).map(lambda key: key.replace(b"\n", b"").replace(b"\r", b""))
 #: The client itself resolves one and two dots: they never get here.
 segments = st.text(min_size=1).filter(
@@ -77,6 +78,7 @@ quick = settings(
 @example(name="_bulk", method="GET")
 @example(name="openai/", method="GET")
 @example(name="\0", method="GET")
+@example(name="events", method="GET")
 def test_any_path(platform: Platform, name: str, method: str) -> None:
     """Slugs of any characters, and methods nobody expects."""
     part = encoded(name)
@@ -89,7 +91,8 @@ def test_any_path(platform: Platform, name: str, method: str) -> None:
         f"/composio/{part}",
         f"/composio/v1/{part}",
     ):
-        platform.request(method, path, content=b"{}")
+        if (method, path) != ("GET", EVENTS):  # that answer never ends: see test_any_last_event_id
+            platform.request(method, path, content=b"{}")
 
 
 @quick

@@ -17,7 +17,7 @@ from quatrain.errors import ConfigError
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore
 from quatrain.server.vendo import proxy
-from quatrain.server.vendo.actions import ActionContext, ActionError, Actions, load
+from quatrain.server.vendo.actions import Action, ActionContext, ActionError, Actions, load
 from quatrain.server.vendo.wallet import FIRST_CREDITS
 
 from .._support import ServerClock
@@ -256,8 +256,9 @@ async def test_an_action_of_ones_own(execute: Any, caller: Caller, crm: Crm) -> 
     """Gets its arguments, as the class it names, and who asks."""
     answer = await execute("crm.find", {"email": "ann@example.com"}, key="k1")
     assert (200, {"data": {"name": "Ann"}}) == (answer.status_code, answer.json())
-    context = ActionContext("crm.find", TENANT, APP, None, "k1")
-    assert [(Find("ann@example.com"), context)] == crm.calls
+    ((args, context),) = crm.calls
+    assert Find("ann@example.com") == args
+    assert ActionContext("crm.find", TENANT, APP, None, context.idempotency_key) == context
     usage = await caller.get("/api/billing/usage", period="day")
     assert {"crm": 1_000} == usage["by_provider"]
     kinds = rows(caller.app.state.store, "SELECT kind FROM vendo_events ORDER BY id")
@@ -395,6 +396,20 @@ async def test_a_kept_answer_is_the_apps_own(execute: Any, caller: Caller) -> No
     assert {"data": {"a": 2}} == answer.json()
 
 
+async def test_the_key_that_an_action_passes_on(execute: Any, caller: Caller, crm: Crm) -> None:
+    """Is the request's again when that failed, nobody else's, and none without one."""
+    crm.error = ActionError("not now")
+    for by, key in (
+        *((caller, "k"), (caller, "k"), (caller, "l"), (caller, None)),
+        *((caller.other(), "k"), (caller.other(APP, "rival"), "k")),
+    ):
+        await execute("crm.find", {"email": "x"}, key=key, by=by)
+    first, again, *others = [context.idempotency_key for _, context in crm.calls]
+    assert first == again
+    assert None is others.pop(1)
+    assert 4 == len({first, *others})
+
+
 async def test_while_it_is_under_way(execute: Any, caller: Caller, crm: Crm) -> None:
     """409, and when to ask again."""
     crm.go_on.clear()
@@ -475,6 +490,8 @@ def test_what_can_be_no_price(price: Any) -> None:
     actions = Actions()
     with pytest.raises(ConfigError):
         actions.add("a.b", price_micros=price)(takes_two)
+    with pytest.raises(ConfigError):
+        Action("a.b", "a", None, price_micros=price, run=takes_two)
     actions.add("a.b")(takes_two)
     with pytest.raises(ConfigError, match="two actions"):
         actions.add("a.b")(takes_two)

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from quatrain._secret import Secret
 from quatrain.server import Settings, create_app
 from quatrain.server.store import SqliteStore, StoreUnavailableError
-from quatrain.server.vendo import stream
+from quatrain.server.vendo import publishing, stream
 from quatrain.server.vendo.publishing import Event
 
 from .._support import ServerClock
@@ -57,8 +57,10 @@ async def listen(
     """Connect, and wait until connected."""
     made: list[Listener] = []
 
-    async def connect(last: int | str | None = None, key: Secret = secret) -> Listener:
-        listener = Listener(platform, key, None if last is None else str(last))
+    async def connect(
+        last: int | str | None = None, key: Secret = secret, user: Secret | None = None
+    ) -> Listener:
+        listener = Listener(platform, key, None if last is None else str(last), user)
         made.append(listener)
         await listener.until(greeted)
         return listener
@@ -154,6 +156,40 @@ async def test_only_the_apps_own(platform: Starlette, listen: Listen) -> None:
     for listener, expected in zip(listeners, ([1, 2], [2], [3]), strict=True):
         await listener.until(having(len(expected)))
         assert expected == numbers(listener)
+
+
+async def test_only_the_users_own(
+    platform: Starlette, listen: Listen, monotonic: Monotonic
+) -> None:
+    """Who acts for a user hears what is everybody's and the user's; the app itself hears all."""
+    connections = platform.state.vendo.connections
+    ids: dict[str, str] = {}
+    for user in ("", "bob", "eve"):
+        made = await connections.connect(TENANT, APP, "slack", user_id=user)
+        ids[made.connection_id] = user
+    # more of somebody else's than a replay brings back
+    for status in ("error", "connected") * 75:
+        await connections.set_status(TENANT, made.connection_id, status)
+
+    def whose(listener: Listener) -> list[str]:
+        return [ids[json.loads(block.data)["connection_id"]] for block in listener.events]
+
+    token, _ = await platform.state.vendo.users.issue(TENANT, "bob")
+    for_bob, for_all = await listen(0, user=token), await listen(0)
+    await for_bob.until(having(2))
+    await for_all.until(having(100))
+    for connection_id in ids:
+        await connections.disconnect(TENANT, connection_id)
+    await for_bob.until(having(4))
+    await for_all.until(having(103))
+    assert ["", "bob", "", "bob"] == whose(for_bob)
+    assert ["eve"] * 100 + ["", "bob", "eve"] == whose(for_all)
+    assert "eve" not in for_all.events[-1].data
+
+    # what is not told is no sign of life
+    monotonic.now += 25
+    await connections.connect(TENANT, APP, "notion", user_id="eve")
+    await for_bob.until(lambda listener: "ping" in listener.comments)
 
 
 async def test_many_events_at_once(platform: Starlette, listen: Listen) -> None:
@@ -365,6 +401,19 @@ async def test_a_platform_that_stops_ends_its_streams(
     assert (503, "1") == (refused.status, refused.headers["retry-after"])
 
 
+async def test_a_platform_that_is_started_again(database: Path) -> None:
+    """Has streams again."""
+    app = create_app(Settings(database=database, seed=None, background=False))
+    for _ in range(2):
+        async with app.router.lifespan_context(app):
+            _, secret = app.state.vendo.keys.create(TENANT, APP)
+            listener = Listener(app, secret)
+            await listener.until(greeted)
+            assert 200 == listener.status
+        await listener.over()
+        assert listener.complete
+
+
 async def test_a_platform_that_stops_while_a_stream_begins(
     platform: Starlette, secret: Secret, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -453,6 +502,25 @@ async def test_what_is_kept(platform: Starlette, clock: ServerClock, secret: Sec
         "SELECT app_id, COUNT(*), MAX(id) FROM vendo_events GROUP BY app_id ORDER BY app_id",
     )
     assert [(1, 1_000, 2_011), (2, 10, 10)] == found
+
+
+async def test_no_more_than_so_many_are_kept(
+    platform: Starlette, secret: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However new they are: of each app the newest."""
+    monkeypatch.setattr(publishing, "MOST", 1_200)
+    platform.state.vendo.keys.create(TENANT, "other")
+    await publish(platform, *map(used, range(10)), app="other")
+    for _ in range(2):
+        await publish(platform, *map(used, range(1_000)), app=APP)
+    publisher = platform.state.vendo.publisher
+    assert [True, False] == [await publisher.sweep() for _ in range(2)]
+    found = rows(
+        platform.state.store,
+        "SELECT app_id, COUNT(*), MIN(id) FROM vendo_events GROUP BY app_id ORDER BY app_id",
+    )
+    assert [(1, 1_200, 811), (2, 10, 1)] == found
+    assert not await publisher.sweep()
 
 
 async def test_old_events_are_swept_in_the_background(

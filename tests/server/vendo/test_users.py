@@ -53,6 +53,12 @@ async def test_a_token(users: UserTokens, clock: ServerClock) -> None:
         await users.user_of(token.reveal().encode(), TENANT)
 
 
+async def test_the_longest_names(users: UserTokens) -> None:
+    """What can be issued can be read."""
+    user, tenant = "😀" * 200, "🏠" * 200
+    assert user == await users.user_of(await issued(users, user, tenant), tenant)
+
+
 async def test_it_is_a_jwt(users: UserTokens) -> None:
     """As RFC 7519 has it, for whoever looks at one."""
     header, payload, _ = (await issued(users)).decode().split(".")

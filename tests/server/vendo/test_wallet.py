@@ -79,6 +79,15 @@ async def test_a_new_wallet(wallets: Wallets) -> None:
     )
 
 
+async def test_looking_at_a_wallet_writes_nothing(
+    wallets: Wallets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once there is one: it works while nothing can be written, and waits for no disk."""
+    state = await wallets.state(TENANT)
+    monkeypatch.delattr(SqliteStore, "write")
+    assert state == await wallets.state(TENANT)
+
+
 async def test_a_charge(store: SqliteStore, wallets: Wallets) -> None:
     """Leaves the credits, counts in both windows, is told and is in the usage."""
     assert "" == pay(store, 300)

@@ -58,7 +58,8 @@ class ActionContext:
     user_id: str | None = None
     """The user that the app acts for; None when it acts for all."""
     idempotency_key: str | None = None
-    """The same whenever the same request is sent again; None when it has none."""
+    """The same whenever the same request is sent again; None when it has none. It is not the
+    request's own, which another app, or another tenant's, may use as well."""
 
 
 Run: TypeAlias = Callable[[Any, ActionContext], Any]
@@ -67,16 +68,25 @@ RunHere: TypeAlias = Callable[[sqlite3.Connection, int, Any, ActionContext], Any
 """``run(connection, now, args, context)``, inside the transaction that it is paid for in."""
 
 
+def _check_price(action: Action, _: Any, price: int) -> None:
+    whole = isinstance(price, int) and not isinstance(price, bool)
+    if not (whole and 0 <= price <= MAX_MICROS):
+        raise ConfigError(f"{action.action_id}: price_micros is a whole number from 0")
+
+
 @attrs.frozen
 class Action:
-    """Something that can be done. ``run`` or ``run_here`` does it."""
+    """Something that can be done. ``run`` or ``run_here`` does it.
+
+    Raises ConfigError for what can't be a price: with one below nothing, it would fill the wallet.
+    """
 
     action_id: str
     toolkit: str
     """Whose it is, and who is paid: an integration's slug, or another name."""
     args: Shape[Any] | None
     """What it takes; None for any object, which it gets as it came."""
-    price_micros: int = 0
+    price_micros: int = attrs.field(default=0, validator=_check_price)
     needs_connection: bool = False
     """Whether the app must be connected to the toolkit."""
     run: Run | None = None
@@ -187,9 +197,6 @@ def of_callable(
             "an action's id is 1 to 100 letters, digits, dots, hyphens and underscores,"
             f" not {one_line(repr(action_id))}"
         )
-    whole = isinstance(price_micros, int) and not isinstance(price_micros, bool)
-    if not (whole and 0 <= price_micros <= MAX_MICROS):
-        raise ConfigError(f"{action_id}: price_micros is a whole number from 0")
     if not callable(function):
         raise ConfigError(f"{action_id}: {one_line(repr(function))} can't be called")
     return Action(

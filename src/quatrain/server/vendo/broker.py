@@ -299,7 +299,8 @@ def usable_by(
         own = connections.by_row(connection, caller.connection_id)
         if own.slug != slug:
             return ForbiddenError("this key is another integration's")
-        found: Connection | None = own
+        # an app that may use it no more has no key that does
+        found = own if connections.is_bound(connection, caller.app_id, own.row) else None
     else:
         found = connections.of_app_by_slug(connection, {**_whose(caller), "slug": slug})
     if found is None or found.status == "pending_setup":

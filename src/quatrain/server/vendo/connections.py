@@ -303,6 +303,12 @@ def apps_bound(connection: sqlite3.Connection, row: int) -> list[str]:
     return [slug for (slug,) in connection.execute(_SQL["apps_bound"], {"id": row})]
 
 
+def is_bound(connection: sqlite3.Connection, app_id: int, row: int) -> bool:
+    """Whether the app may use the connection with this row id."""
+    params = {"app_id": app_id, "id": row}
+    return connection.execute(_SQL["binding"], params).fetchone() is not None
+
+
 def needs_reauth(slug: str) -> NeedsReauthError:
     """How it is told that a person has to do something."""
     return NeedsReauthError(
@@ -343,11 +349,11 @@ def _tell(
     connection: sqlite3.Connection, now: int, of: Connection, kind: str, **fields: Any
 ) -> None:
     told = {"slug": of.slug, "connection_id": of.connection_id, **fields}
-    events.emit_to_bound(connection, now, of.row, kind, **told)
+    events.emit_to_bound(connection, now, of.row, kind, user_id=of.user_id, **told)
 
 
 def _tell_app(
     connection: sqlite3.Connection, now: int, of: Connection, app_id: int, kind: str
 ) -> None:
     told = {"slug": of.slug, "connection_id": of.connection_id}
-    events.emit(connection, now, app_id, kind, **told)
+    events.emit(connection, now, app_id, kind, user_id=of.user_id, **told)

@@ -80,9 +80,12 @@ async def get_tokens(call: Call, query: BulkQuery) -> dict[str, Any]:
 
 
 async def subscribe(call: Call) -> EventStream:
-    """What the app is told, from now on or after the request's ``Last-Event-ID``."""
+    """What the app is told, from now on or after the request's ``Last-Event-ID``.
+
+    For a user, that is what is everybody's and the user's own; without one, all of it.
+    """
     streams = call.services.streams
-    return await streams.open(call.caller.app_id, call.last_event_id, call.admit_again)
+    return await streams.open(call.caller, call.last_event_id, call.admit_again)
 
 
 # -- billing --------------------------------------------------------------------------------------

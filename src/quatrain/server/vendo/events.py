@@ -14,12 +14,22 @@ from quatrain.server import jsontext
 from quatrain.server.store import queries
 from quatrain.server.times import iso_time
 
+from .records import EVERYBODY
+
 _SQL: Final = queries.load("vendo_events")
 
 
-def emit(connection: sqlite3.Connection, now: int, app_id: int, kind: str, **fields: Any) -> None:
-    """Tell one app."""
-    connection.execute(_SQL["add_event"], _row(now, app_id, kind, fields))
+def emit(
+    connection: sqlite3.Connection,
+    now: int,
+    app_id: int,
+    kind: str,
+    *,
+    user_id: str = EVERYBODY,
+    **fields: Any,
+) -> None:
+    """Tell one app; of a user's own, with the *user_id*, which is not among what is told."""
+    connection.execute(_SQL["add_event"], _row(now, app_id, user_id, kind, fields))
 
 
 def emit_all(
@@ -28,18 +38,25 @@ def emit_all(
     app_id: int,
     events: Iterable[tuple[str, Mapping[str, Any]]],
 ) -> None:
-    """Tell one app of many things, each a kind and its fields, in their order."""
-    rows = [_row(now, app_id, kind, fields) for kind, fields in events]
+    """Tell one app of many things, each a kind and its fields, in their order: nobody's own."""
+    rows = [_row(now, app_id, EVERYBODY, kind, fields) for kind, fields in events]
     connection.executemany(_SQL["add_event"], rows)
 
 
 def emit_to_bound(
-    connection: sqlite3.Connection, now: int, connection_id: int, kind: str, /, **fields: Any
+    connection: sqlite3.Connection,
+    now: int,
+    connection_id: int,
+    kind: str,
+    /,
+    *,
+    user_id: str,
+    **fields: Any,
 ) -> None:
-    """Tell every app that is bound to the connection with this row id."""
+    """Tell every app that is bound to the connection with this row id, which is the user's."""
     rows = connection.execute(_SQL["bound_apps"], {"connection_id": connection_id}).fetchall()
     for (app_id,) in rows:
-        emit(connection, now, app_id, kind, **fields)
+        emit(connection, now, app_id, kind, user_id=user_id, **fields)
 
 
 def emit_to_tenant(
@@ -50,11 +67,14 @@ def emit_to_tenant(
         emit(connection, now, app_id, kind, **fields)
 
 
-def _row(now: int, app_id: int, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _row(
+    now: int, app_id: int, user_id: str, kind: str, fields: Mapping[str, Any]
+) -> dict[str, Any]:
     event_id = f"evt_{secrets.token_hex(12)}"
     payload = {"id": event_id, "at": iso_time(now), "kind": kind, **fields}
     return {
         "app_id": app_id,
+        "user_id": user_id,
         "event_id": event_id,
         "kind": kind,
         "payload": jsontext.dump(payload),

@@ -1,8 +1,9 @@
 """Apps' keys: shown once, stored as a hash; those of one connection, too.
 
 An app's key is ``vendo_sk_`` and 32 random bytes. A connection's is ``vendo_ck_…``: it opens that
-connection's token, and the actions of its toolkit, and nothing else. A key that was revoked or has
-expired is still known for what it was, so that its bearer can be told. Source: contracts, Vendo.
+connection's token, and the actions of its toolkit, and nothing else, and that only while its app is
+bound to the connection. A key that was revoked or has expired is still known for what it was, so
+that its bearer can be told. Source: contracts, Vendo.
 """
 
 from __future__ import annotations

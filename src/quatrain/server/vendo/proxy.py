@@ -84,7 +84,7 @@ class Job:
             self.caller.tenant,
             self.caller.app_slug,
             self.caller.user_id or None,
-            None if self.claim is None else self.claim.key,
+            None if self.claim is None else self.claim.passed_on,
         )
 
     @property

@@ -42,6 +42,9 @@ KEPT: Final = 1_000
 """Of an app's events so many are kept in any case, the newest."""
 KEPT_MS: Final = 24 * 60 * 60 * 1_000
 """Older ones are forgotten once they are this old."""
+MOST: Final = 100_000
+"""More of an app's events than the newest so many are not kept, however new they are: a stream that
+is so far behind is ended."""
 _STEP: Final = 500
 """Rows that are deleted in one go, so that no write waits for long behind it."""
 _SWEEP_EVERY: Final = 60.0
@@ -101,7 +104,9 @@ class Publisher:
 
     async def sweep(self) -> bool:
         """Forget some old events; whether there may be more."""
-        return await self._store.write(_forget_some, None)
+        # counted by a reader: no write has to wait for that
+        crowded = await self._store.read(_crowded, None)
+        return bool(crowded) and await self._store.write(_forget_some, crowded)
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
@@ -143,18 +148,36 @@ def _publish(
     return len(ids)
 
 
-def _forget_some(connection: sqlite3.Connection, now: int, _: None) -> bool:
+@attrs.frozen
+class _Crowded:
+    """An app that has more events than are kept in any case."""
+
+    app_id: int
+    kept: int
+    """The oldest of those."""
+    most: int
+    """What is older is forgotten, however new; 0 when the app has not so many."""
+
+
+def _crowded(connection: sqlite3.Connection, _now: int, _: None) -> list[_Crowded]:
+    found = []
+    for (app_id,) in connection.execute(_SQL["apps"]).fetchall():
+        kept = _newest_but(connection, app_id, KEPT - 1)
+        if kept:
+            found.append(_Crowded(app_id, kept, _newest_but(connection, app_id, MOST - 1)))
+    return found
+
+
+def _newest_but(connection: sqlite3.Connection, app_id: int, others: int) -> int:
+    """The app's newest event but so many; 0 when it has not so many."""
+    row = connection.execute(_SQL["newest_but"], {"app_id": app_id, "others": others}).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _forget_some(connection: sqlite3.Connection, now: int, crowded: list[_Crowded]) -> bool:
     # an app's newest rows are never among them: a new row's id would be an old one's again
     more = False
-    for (app_id,) in connection.execute(_SQL["apps"]).fetchall():
-        params = {
-            "app_id": app_id,
-            "others": KEPT - 1,
-            "expired": now - KEPT_MS,
-            "limit": _STEP,
-        }
-        kept = connection.execute(_SQL["oldest_kept"], params).fetchone()
-        if kept is not None:
-            forgotten = connection.execute(_SQL["forget"], {**params, "kept": kept[0]}).rowcount
-            more = more or forgotten == _STEP
+    for each in crowded:
+        params = {**attrs.asdict(each), "expired": now - KEPT_MS, "limit": _STEP}
+        more |= connection.execute(_SQL["forget"], params).rowcount == _STEP
     return more

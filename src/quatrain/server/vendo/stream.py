@@ -14,12 +14,15 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from quatrain.server.asgi import Answer, ClientGoneError, Receive, Send, hung_up
 from quatrain.server.problems import ProblemError, RefusedError
 from quatrain.server.store import SqliteStore, StoreUnavailableError, queries
+
+from .records import EVERYBODY, Caller
 
 REPLAYED: Final = 100
 """Events that a ``Last-Event-ID`` brings back at most."""
@@ -63,6 +66,16 @@ class Position(NamedTuple):
     """Whether *row* is an event of the app's. If it is gone, so may be others after it."""
 
 
+class Row(NamedTuple):
+    """An event, as it is read."""
+
+    number: int
+    kind: str
+    payload: str
+    user_id: str
+    """Whose own it tells of; everybody's for what is no single user's."""
+
+
 class Streams:
     """The open streams of this process.
 
@@ -94,9 +107,11 @@ class Streams:
         self._closed = False
 
     async def open(
-        self, app_id: int, last_event_id: bytes | None, known: Callable[[], Awaitable[object]]
+        self, caller: Caller, last_event_id: bytes | None, known: Callable[[], Awaitable[object]]
     ) -> EventStream:
         """An answer that streams what the app is told from now on, or after *last_event_id*.
+
+        When it acts for a user, of no other user's own.
 
         *known* raises a RefusedError when the caller may no longer listen. Raises ProblemError 429
         when the app has all its streams, and 503 when the server is stopping.
@@ -104,6 +119,7 @@ class Streams:
         if self._closed:
             text = "the platform is stopping"
             raise ProblemError(503, "unavailable", text, headers={"retry-after": "1"})
+        app_id = caller.app_id
         if self._places[app_id] >= STREAMS:
             raise ProblemError(
                 429,
@@ -114,12 +130,17 @@ class Streams:
         self._loop = asyncio.get_running_loop()
         self._places[app_id] += 1
         try:
-            params = {"app_id": app_id, "after": _number(last_event_id), "limit": REPLAYED}
+            params = {
+                "app_id": app_id,
+                "user_id": caller.user_id,
+                "after": _number(last_event_id),
+                "limit": REPLAYED,
+            }
             position = await self.store.read(_begin, params)
         except BaseException:
             self._give_back(app_id)
             raise
-        stream = EventStream(self, app_id, position, known)
+        stream = EventStream(self, caller, position, known)
         self._open.add(stream)
         if self._closed:  # meanwhile
             stream.ended.set()
@@ -130,6 +151,15 @@ class Streams:
         if self._open and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._wake_all)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the platform runs, which it may again after it has stopped."""
+        self._closed = False
+        try:
+            yield
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End every stream, and open no more: the server is about to stop.
@@ -167,11 +197,12 @@ class EventStream(Answer):
     def __init__(
         self,
         streams: Streams,
-        app_id: int,
+        caller: Caller,
         position: Position,
         known: Callable[[], Awaitable[object]],
     ) -> None:
-        self.app_id = app_id
+        self.app_id = caller.app_id
+        self._user_id = caller.user_id
         self.woken = asyncio.Event()
         self.ended = asyncio.Event()
         self._streams = streams
@@ -219,14 +250,21 @@ class EventStream(Answer):
                     _log.warning("a stream was so far behind that its events are forgotten")
                     return
                 if rows:
-                    self._position = Position(rows[-1][0], anchored=True)
-                    await self._say(send, render(rows))
+                    self._position = Position(rows[-1].number, anchored=True)
+                if text := self._told(rows):
+                    await self._say(send, text)
                 elif self._read - self._said >= self._streams.heartbeat:
                     await self._say(send, _PING)
                 if len(rows) < BATCH:
                     await self._wait()
         except StoreUnavailableError as exc:
             _log.warning("a stream ends: the database can't be read: %s", exc)
+
+    def _told(self, rows: list[Row]) -> bytes:
+        """Of the app's events those that are not another user's own, as they are sent."""
+        whose = {EVERYBODY, self._user_id}
+        every = self._user_id == EVERYBODY
+        return render([row for row in rows if every or row.user_id in whose])
 
     async def _say(self, send: Send, text: bytes) -> None:
         await send({"type": "http.response.body", "body": text, "more_body": True})
@@ -252,10 +290,10 @@ class EventStream(Answer):
             await asyncio.sleep(left)
 
 
-def render(rows: list[tuple[int, str, str]]) -> bytes:
+def render(rows: list[Row]) -> bytes:
     """Events, each with its id, kind and data, as they are sent."""
     blocks: list[str] = []
-    for number, kind, payload in rows:
+    for number, kind, payload, _ in rows:
         blocks.append(f"id: {number}\nevent: {kind}\ndata: {payload}\n\n")
         alias = ALIASES.get(kind)
         if alias is not None:
@@ -274,7 +312,7 @@ def _number(last_event_id: bytes | None) -> int | None:
 
 
 def _begin(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Position:
-    """Where a stream begins. *params*: app_id, after (or None), limit."""
+    """Where a stream begins. *params*: app_id, user_id, after (or None), limit."""
     if params["after"] is not None:
         # none after an id of the future: the stream begins now
         (first,) = connection.execute(_SQL["first_replayed"], params).fetchone()
@@ -286,13 +324,13 @@ def _begin(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) ->
 
 def _next(
     connection: sqlite3.Connection, _now: int, argument: tuple[int, Position]
-) -> list[tuple[int, str, str]] | None:
+) -> list[Row] | None:
     """Up to a batch of what comes next; None when some of that may be forgotten already."""
     app_id, position = argument
     params = {"app_id": app_id, "position": position.row, "limit": BATCH + 1}
-    rows = connection.execute(_SQL["from"], params).fetchall()
+    rows = [Row(*row) for row in connection.execute(_SQL["from"], params)]
     # the row that was sent last is read again: while it is there, nothing after it is gone
-    seen = bool(rows) and rows[0][0] == position.row
+    seen = bool(rows) and rows[0].number == position.row
     if position.anchored and rows and not seen:
         return None
     return rows[1:] if seen else rows[:BATCH]

@@ -51,7 +51,9 @@ class UserTokens:
             "iat": now,
             "exp": until,
         }
-        content = f"{_HEADER}.{_encoded(json.dumps(claims, separators=(',', ':')).encode())}"
+        # as UTF-8: escaped, the longest names would make a token that is too long to be read
+        text = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
+        content = f"{_HEADER}.{_encoded(text.encode())}"
         token = Secret(f"{content}.{_signature(ring.signing[0], content)}")
         return token, until * 1_000
 

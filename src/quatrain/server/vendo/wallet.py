@@ -141,7 +141,9 @@ class Wallets:
 
     async def state(self, tenant: str) -> State:
         """What is there."""
-        return await self._store.write(_state, tenant)
+        # who only looks need not wait for the disk
+        found = await self._store.read(_look, tenant)
+        return await self._store.write(_state, tenant) if found is None else found
 
     async def usage(self, tenant: str, period: Window) -> Usage:
         """What was spent in this day, or this month."""
@@ -189,8 +191,8 @@ def _check_amount(micros: int, *, least: int) -> None:
 
 # -- operations of the store ----------------------------------------------------------------------
 #
-# Each begins by opening the wallet, whose row is then locked: what follows is decided by one
-# transaction after the other. A refusal is returned: what was told of it stays.
+# Each that changes something begins by opening the wallet, whose row is then locked: what follows
+# is decided by one transaction after the other. A refusal is returned: what was told of it stays.
 
 
 def charge(connection: sqlite3.Connection, now: int, what: Charge) -> VendoRefusedError | None:
@@ -327,8 +329,18 @@ def _tell_tripped(
 
 
 def _state(connection: sqlite3.Connection, now: int, tenant: str) -> State:
-    wallet = _open(connection, now, tenant)
-    return State(wallet, {window: _used(connection, now, tenant, window) for window in WINDOWS})
+    return _state_of(connection, now, _open(connection, now, tenant))
+
+
+def _look(connection: sqlite3.Connection, now: int, tenant: str) -> State | None:
+    """The same, of a wallet that is there."""
+    row = connection.execute(_SQL["wallet"], {"tenant": tenant}).fetchone()
+    return None if row is None else _state_of(connection, now, Wallet(*row))
+
+
+def _state_of(connection: sqlite3.Connection, now: int, wallet: Wallet) -> State:
+    used = {window: _used(connection, now, wallet.tenant, window) for window in WINDOWS}
+    return State(wallet, used)
 
 
 def _usage(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Usage:

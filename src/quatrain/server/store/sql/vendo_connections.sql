@@ -88,6 +88,9 @@ VALUES (:app_id, :id, :now)
 ON CONFLICT (app_id, connection_id) DO NOTHING
 RETURNING id
 
+-- binding --
+SELECT id FROM vendo_bindings WHERE app_id = :app_id AND connection_id = :id
+
 -- unbind --
 DELETE FROM vendo_bindings WHERE app_id = :app_id AND connection_id = :id RETURNING id
 

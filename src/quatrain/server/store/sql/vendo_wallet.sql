@@ -8,6 +8,10 @@ VALUES (:tenant, :credits, :currency, NULL, NULL, :now)
 ON CONFLICT (tenant) DO UPDATE SET tenant = excluded.tenant
 RETURNING tenant, credits_micros, currency, daily_micros, monthly_micros
 
+-- wallet --
+SELECT tenant, credits_micros, currency, daily_micros, monthly_micros FROM vendo_wallets
+WHERE tenant = :tenant
+
 -- add_credits --
 UPDATE vendo_wallets SET credits_micros = credits_micros + :micros, updated_at = :now
 WHERE tenant = :tenant
@@ -42,6 +46,7 @@ RETURNING id
 DELETE FROM vendo_usage WHERE id = :id RETURNING micros, at
 
 -- usage_by_provider --
-SELECT provider, SUM(micros) FROM vendo_usage
+-- cast: in PostgreSQL a sum of such numbers is a numeric, which is no number of JSON
+SELECT provider, CAST(SUM(micros) AS BIGINT) FROM vendo_usage
 WHERE tenant = :tenant AND at >= :since
 GROUP BY provider ORDER BY provider

@@ -132,9 +132,11 @@ CREATE TABLE vendo_spend (
 );
 
 -- What an app's streams are told, in the order of its ids; written with the change it tells of.
+-- With a user it tells of that user's connection, and streams for other users are not told.
 CREATE TABLE vendo_events (
   id        {id},
   app_id    {int64} NOT NULL REFERENCES vendo_apps (id),
+  user_id   TEXT NOT NULL,
   event_id  TEXT NOT NULL,
   kind      TEXT NOT NULL,
   payload   TEXT NOT NULL,
