@@ -14,7 +14,6 @@ is missed.
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -28,7 +27,7 @@ import attrs
 from platform_process import Ledger, served
 from rows import Aim, Row, as_json, as_markdown, as_text
 
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Connection, SqliteStore
 from quatrain.server.velerian import audit
 from quatrain.server.velerian.keys import AUDIT_READ, MAX_RATE, VelerianKeys
 from quatrain.velerian import VelerianClient
@@ -50,7 +49,7 @@ _GROWTH: Final = Aim(at_most=8)
 # -- rows -----------------------------------------------------------------------------------------
 
 
-def _append(connection: sqlite3.Connection, now: int, numbers: range) -> None:
+def _append(connection: Connection, now: int, numbers: range) -> None:
     for number in numbers:
         audit.append(
             connection,

@@ -19,7 +19,7 @@ from .manage import ManageAPI, Services
 from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
-from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .store import SqliteStore, Store, StoreUnavailableError, wall_clock_ms
 from .velerian import seeding as velerian_seeding
 from .velerian.api import VelerianAPI
 from .velerian.call import Services as VelerianServices
@@ -164,7 +164,7 @@ class Platform(BaseRoute):
 class Health:
     """``/healthz``: 200 only while a lease would work, told from a write that reached the disk."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:

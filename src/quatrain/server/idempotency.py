@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ import attrs
 
 from .asgi import Scope, header
 from .problems import Fault, ProblemError, RefusedError, validation_failed
-from .store import queries
+from .store import Connection, queries
 
 KEPT_MS: Final = 24 * 60 * 60 * 1_000
 """A key that is older is as good as new."""
@@ -59,7 +58,7 @@ def fingerprint(operation: str, body: Any) -> bytes:
 
 
 def once(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     claim: Once | None,
     perform: Callable[[], str | RefusedError],
@@ -82,7 +81,7 @@ def once(
     return outcome
 
 
-def answered(connection: sqlite3.Connection, now: int, claim: Once) -> str | KeyReusedError | None:
+def answered(connection: Connection, now: int, claim: Once) -> str | KeyReusedError | None:
     """What the same request was answered before; None for one that was not.
 
     For what does not run in a transaction: it asks before, and calls ``once`` when it is done.

@@ -7,7 +7,6 @@ tenant's test data, or its live data); a key opens one realm and nothing else.
 from __future__ import annotations
 
 import hmac
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -22,7 +21,7 @@ from . import recognizer
 from .ids import row_id
 from .names import checked
 from .recognizer import Found, Recognizer, digest_of, hint_of
-from .store import SqliteStore, queries
+from .store import Connection, Store, queries
 
 _SQL: Final = queries.load("keys")
 
@@ -85,9 +84,7 @@ class KeyRing:
     for the event loop.
     """
 
-    def __init__(
-        self, store: SqliteStore, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._recognizer = Recognizer(store, find=_find, touch=_touch, monotonic=monotonic)
 
@@ -165,31 +162,31 @@ def _scopes(scopes: Iterable[str]) -> frozenset[str]:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Key:
+def _create(connection: Connection, now: int, params: dict[str, Any]) -> Key:
     values = {**params, "now": now}
     connection.execute(_SQL["ensure_realm"], values)
     (row_id,) = connection.execute(_SQL["add_key"], values).fetchone()
     return _key(connection.execute(_SQL["get_key"], {"id": row_id}).fetchone())
 
 
-def _lent(connection: sqlite3.Connection, _now: int, who: dict[str, Any]) -> Principal:
+def _lent(connection: Connection, _now: int, who: dict[str, Any]) -> Principal:
     connection.execute(_SQL["ensure_realm"], who)
     (realm_id,) = connection.execute(_SQL["find_realm"], who).fetchone()
     name = who["name"]
     return Principal(f"key_{name}", name, who["tenant"], realm_id, frozenset(ALL_SCOPES))
 
 
-def _list(connection: sqlite3.Connection, _now: int, _: None) -> list[Key]:
+def _list(connection: Connection, _now: int, _: None) -> list[Key]:
     return [_key(row) for row in connection.execute(_SQL["list_keys"])]
 
 
-def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Key | None:
+def _revoke(connection: Connection, now: int, params: dict[str, Any]) -> Key | None:
     connection.execute(_SQL["revoke_key"], {**params, "now": now})
     row = connection.execute(_SQL["get_key"], params).fetchone()
     return None if row is None else _key(row)
 
 
-def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Principal] | None:
+def _find(connection: Connection, _now: int, digest: bytes) -> Found[Principal] | None:
     row = connection.execute(_SQL["find_key"], {"digest": digest}).fetchone()
     if row is None:
         return None
@@ -200,7 +197,7 @@ def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Pri
     return Found(principal, row_id, last_used_at)
 
 
-def _touch(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> None:
+def _touch(connection: Connection, now: int, params: dict[str, Any]) -> None:
     connection.execute(_SQL["touch_key"], {**params, "now": now})
 
 

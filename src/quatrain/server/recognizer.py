@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import math
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
@@ -15,7 +14,7 @@ import attrs
 
 from quatrain._secret import Secret
 
-from .store import SqliteStore, StoreUnavailableError
+from .store import Connection, Store, StoreUnavailableError
 
 P = TypeVar("P")
 
@@ -45,10 +44,10 @@ class Recognizer(Generic[P]):
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         *,
-        find: Callable[[sqlite3.Connection, int, bytes], Found[P] | None],
-        touch: Callable[[sqlite3.Connection, int, dict[str, Any]], None],
+        find: Callable[[Connection, int, bytes], Found[P] | None],
+        touch: Callable[[Connection, int, dict[str, Any]], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -56,10 +55,10 @@ class Recognizer(Generic[P]):
         self._touch = touch
         self._monotonic = monotonic
         self._known: dict[bytes, tuple[P, float]] = {}
-        self._lent: dict[bytes, tuple[Callable[[sqlite3.Connection, int, Any], P], Any]] = {}
+        self._lent: dict[bytes, tuple[Callable[[Connection, int, Any], P], Any]] = {}
 
     def lend(
-        self, secret: Secret, make: Callable[[sqlite3.Connection, int, Any], P], argument: Any
+        self, secret: Secret, make: Callable[[Connection, int, Any], P], argument: Any
     ) -> None:
         """Let *secret* make its bearer what the operation *make* answers, as long as this lives.
 

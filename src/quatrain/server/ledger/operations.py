@@ -4,17 +4,19 @@ Every function is an operation of the store: ``(connection, now, params)``, and 
 is returned, not raised: it is an answer like another, and the transaction goes on. The *params* are
 the statement's own; *now* joins them here, in the store's thread, when the turn has come: only the
 server's clock decides.
+
+They may run side by side with those of other processes: the statement that changes the row also
+judges it, and holds it until the transaction's end.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import sqlite3
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from quatrain.server.problems import RefusedError
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries, side_by_side
 from quatrain.server.times import iso_time
 
 from .queries import get
@@ -52,6 +54,11 @@ _COMMITTED: Final = EventType.COMMITTED.value
 _FAILED: Final = EventType.FAILED.value
 
 
+def _place(params: Params) -> tuple[int, str, str]:
+    """Which row is changed."""
+    return params["realm_id"], params["namespace"], params["effect_key"]
+
+
 class _State(NamedTuple):
     """The row a refusal is explained from: columns of the statement ``state``."""
 
@@ -66,9 +73,8 @@ class _State(NamedTuple):
     error: str | None
 
 
-def lease(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Granted | Cached | LeaseHeldError:
+@side_by_side(_place)
+def lease(connection: Connection, now: int, params: Params) -> Granted | Cached | LeaseHeldError:
     """Grant the lease, or answer with what is settled, or say who holds it."""
     params["now"] = now
     row = connection.execute(_LEASE, params).fetchone()
@@ -94,7 +100,7 @@ def lease(
     return Granted(effect_id, fence_token, lease_expires_at, prior)
 
 
-def _not_granted(connection: sqlite3.Connection, params: Params) -> Cached | LeaseHeldError:
+def _not_granted(connection: Connection, params: Params) -> Cached | LeaseHeldError:
     state = _State(*connection.execute(_SQL["state"], params).fetchone())
     if state.lease_expires_at is not None:
         return LeaseHeldError(state.agent_id, state.fence_token, state.lease_expires_at)
@@ -102,7 +108,8 @@ def _not_granted(connection: sqlite3.Connection, params: Params) -> Cached | Lea
     return Cached(state.effect_id, state.fence_token, Status(state.status), payload or "null")
 
 
-def renew(connection: sqlite3.Connection, now: int, params: Params) -> Renewed | RefusedError:
+@side_by_side(_place)
+def renew(connection: Connection, now: int, params: Params) -> Renewed | RefusedError:
     """Move the lease's end; a lease that ran out stays so."""
     params["now"] = now
     row = connection.execute(_SQL["renew"], params).fetchone()
@@ -118,18 +125,20 @@ def renew(connection: sqlite3.Connection, now: int, params: Params) -> Renewed |
     return Renewed(lease_expires_at)
 
 
-def commit(connection: sqlite3.Connection, now: int, params: Params) -> Settled | RefusedError:
+@side_by_side(_place)
+def commit(connection: Connection, now: int, params: Params) -> Settled | RefusedError:
     """Settle the effect with its result; the repeat of a winning commit is answered as one."""
     return _settle(connection, now, params, _COMMIT, _COMMITTED)
 
 
-def fail(connection: sqlite3.Connection, now: int, params: Params) -> Settled | RefusedError:
+@side_by_side(_place)
+def fail(connection: Connection, now: int, params: Params) -> Settled | RefusedError:
     """Settle the effect with its error; the repeat of a winning fail is answered as one."""
     return _settle(connection, now, params, _FAIL, _FAILED)
 
 
 def _settle(
-    connection: sqlite3.Connection, now: int, params: Params, statement: str, status: str
+    connection: Connection, now: int, params: Params, statement: str, status: str
 ) -> Settled | RefusedError:
     params["now"] = now
     row = connection.execute(statement, params).fetchone()
@@ -147,14 +156,14 @@ def _settle(
     return Settled(effect_id, params["fence_token"], repeated=False)
 
 
-def report_observe(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Observed | RefusedError:
+@side_by_side(_place)
+def report_observe(connection: Connection, now: int, params: Params) -> Observed | RefusedError:
     """Note that a holder looked whether the action had happened; changes no state.
 
     The report may come after the commit: clients send it in the background.
     """
     params["now"] = now
+    connection.execute(_SQL["lock"], params)  # what is granted now is told of after this
     state = _of_newest_lease(connection, params)
     if isinstance(state, RefusedError):
         return state
@@ -166,7 +175,8 @@ def report_observe(
     return Observed(state.effect_id, state.fence_token)
 
 
-def reset(connection: sqlite3.Connection, now: int, params: Params) -> Effect | RefusedError:
+@side_by_side(_place)
+def reset(connection: Connection, now: int, params: Params) -> Effect | RefusedError:
     """Let an effect that failed or expired begin again."""
     params["now"] = now
     row = connection.execute(_SQL["reset"], params).fetchone()
@@ -194,7 +204,7 @@ def reset(connection: sqlite3.Connection, now: int, params: Params) -> Effect | 
 # -- what they share ------------------------------------------------------------------------------
 
 
-def _of_newest_lease(connection: sqlite3.Connection, params: Params) -> _State | RefusedError:
+def _of_newest_lease(connection: Connection, params: Params) -> _State | RefusedError:
     """The effect, when the caller's tokens are those of its newest lease, held or not."""
     row = connection.execute(_SQL["state"], params).fetchone()
     if row is None:

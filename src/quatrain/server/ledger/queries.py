@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 import attrs
 
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 from .records import Effect, Event, EventType, Status
 
@@ -59,14 +58,14 @@ class EventsPage:
     next: int | None
 
 
-def get(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Effect | None:
+def get(connection: Connection, now: int, params: dict[str, Any]) -> Effect | None:
     """One effect with its payloads."""
     statement = _SQL["get"].format(columns=_FACTS + _PAYLOADS)
     row = connection.execute(statement, {**params, "now": now}).fetchone()
     return None if row is None else _effect(row)
 
 
-def list_effects(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> EffectsPage:
+def list_effects(connection: Connection, now: int, params: dict[str, Any]) -> EffectsPage:
     """A page of effects. *params*: realm_id, filter, before (a row's id), limit, payloads."""
     wanted: Filter = params["filter"]
     conditions = {
@@ -97,7 +96,7 @@ def list_effects(connection: sqlite3.Connection, now: int, params: dict[str, Any
     return EffectsPage(items=items[:limit], next=following)
 
 
-def events(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> EventsPage | None:
+def events(connection: Connection, now: int, params: dict[str, Any]) -> EventsPage | None:
     """A page of an effect's audit trail; None when there is no such effect."""
     effect = get(connection, now, params)
     if effect is None:

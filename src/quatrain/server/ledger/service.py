@@ -9,7 +9,7 @@ import attrs
 
 from quatrain.server.problems import accepted
 from quatrain.server.randomness import token
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from . import operations, queries
 from .queries import EffectsPage, EventsPage, Filter
@@ -57,7 +57,7 @@ class Ledger:
     texts. Source: contracts, Verity.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def lease(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from quatrain.server.problems import RefusedError, accepted
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velerian.call import Services as VelerianServices
 from quatrain.server.velocity import Account, BusinessData, Extension, Installs
 from quatrain.server.vendo.call import Services as VendoServices
@@ -28,7 +28,7 @@ class Services:
     installs: Installs
     velerian: VelerianServices
     vendo: VendoServices
-    store: SqliteStore
+    store: Store
     wake: Callable[[], None]
 
 

@@ -1,12 +1,23 @@
 """Where the platform keeps its data.
 
-One idea a module: ``files`` the database file, ``migrations`` its schema, ``queries`` the SQL by
-name, ``writer`` group commit, ``readers`` reads, ``gate`` forks, ``sqlite`` the store they make.
+One idea a module: ``connection`` what operations see, ``queries`` the SQL by name, ``migrations``
+the schema, ``base`` what stores have in common, ``writer`` group commit, ``readers`` reads,
+``gate`` forks; ``sqlite``, ``sqlite_writer`` and ``files`` the store on a file.
 """
 
 from __future__ import annotations
 
+from .base import Store, wall_clock_ms
+from .connection import Connection, Rows, side_by_side
 from .errors import StoreUnavailableError
-from .sqlite import SqliteStore, wall_clock_ms
+from .sqlite import SqliteStore
 
-__all__ = ["SqliteStore", "StoreUnavailableError", "wall_clock_ms"]
+__all__ = [
+    "Connection",
+    "Rows",
+    "SqliteStore",
+    "Store",
+    "StoreUnavailableError",
+    "side_by_side",
+    "wall_clock_ms",
+]

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import StoreUnavailableError
-from .files import DatabaseFile
 from .gate import Gate
 
+C = TypeVar("C")
 R = TypeVar("R")
 
 
-class ReaderPool:
+class ReaderPool(ABC, Generic[C]):
     """At most *size* reads at a time; connections are opened when needed and kept."""
 
-    def __init__(self, file: DatabaseFile, gate: Gate, size: int) -> None:
-        self._file = file
+    def __init__(self, gate: Gate, size: int) -> None:
         self._gate = gate
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[C] = []
         self._idle_lock = threading.Lock()
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="quatrain-reader")
 
-    def submit(
-        self, read: Callable[[sqlite3.Connection, int, Any], R], now: int, argument: Any
-    ) -> Future[R]:
+    @abstractmethod
+    def _run(self, read: Callable[[Any, int, Any], R], argument: Any) -> R:
+        """One read transaction: what it sees of two statements belongs together."""
+
+    @abstractmethod
+    def _close(self, connection: C) -> None: ...
+
+    def submit(self, read: Callable[[Any, int, Any], R], argument: Any) -> Future[R]:
         """Run *read* in a thread."""
         try:
-            return self._threads.submit(self._run, read, now, argument)
+            return self._threads.submit(self._enter, read, argument)
         except RuntimeError:  # closed since the caller last looked
             raise StoreUnavailableError("the store is closed") from None
 
@@ -43,25 +47,18 @@ class ReaderPool:
         """Close the idle connections."""
         with self._idle_lock:
             for connection in self._idle:
-                connection.close()
+                self._close(connection)
             self._idle.clear()
 
-    def _run(self, read: Callable[[sqlite3.Connection, int, Any], R], now: int, argument: Any) -> R:
+    def _enter(self, read: Callable[[Any, int, Any], R], argument: Any) -> R:
         with self._gate:
-            self._file.check()
-            with self._idle_lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                connection = self._file.connect()
-                connection.execute("PRAGMA query_only = ON")
-            # one read transaction: what it sees of two statements belongs together
-            connection.execute("BEGIN")
-            try:
-                result = read(connection, now, argument)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.close()
-                raise
-            with self._idle_lock:
-                self._idle.append(connection)
-            return result
+            return self._run(read, argument)
+
+    def _take(self) -> C | None:
+        """An idle connection."""
+        with self._idle_lock:
+            return self._idle.pop() if self._idle else None
+
+    def _give_back(self, connection: C) -> None:
+        with self._idle_lock:
+            self._idle.append(connection)

@@ -1,4 +1,4 @@
-"""The one thread that writes: whatever has queued up goes into one transaction.
+"""A thread that writes: whatever has queued up goes into one transaction.
 
 A transaction costs a sync of the disk; a hundred changes in one cost the same. Answers leave only
 after COMMIT. An operation that raises takes nobody with it: the batch is rolled back and done
@@ -11,22 +11,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import fcntl
 import logging
-import os
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .errors import StoreUnavailableError, of_environment
-from .files import DatabaseFile
+from .connection import Operation
+from .errors import StoreUnavailableError
 from .gate import Gate
-
-Operation: TypeAlias = Callable[[sqlite3.Connection, int, Any], Any]
-"""``operation(connection, now, argument)``: now is in milliseconds since 1970."""
 
 _STUCK: Final = 10.0
 """Seconds a batch may take before new work is turned away: twice SQLite's own patience with a
@@ -47,26 +41,14 @@ class Job(NamedTuple):
 Outcome: TypeAlias = tuple[Job, Any, BaseException | None]
 
 
-class GroupWriter:
+class GroupWriter(ABC):
     """Owns the connection that writes. ``submit`` never blocks; ``close`` drains."""
 
-    def __init__(
-        self,
-        file: DatabaseFile,
-        gate: Gate,
-        now_ms: Callable[[], int],
-        *,
-        max_batch: int,
-        max_waiting: int,
-    ) -> None:
-        self._file = file
+    def __init__(self, gate: Gate, *, max_batch: int, max_waiting: int) -> None:
         self._gate = gate
-        self._now_ms = now_ms
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._connection: sqlite3.Connection | None = None
-        self._lock = -1
         self._began: float | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="quatrain-writer", daemon=True)
@@ -93,15 +75,6 @@ class GroupWriter:
         self._jobs.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
-
-    def disconnect(self) -> None:
-        """Close the connection and the lock; the next batch opens them again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
 
     # -- the thread -------------------------------------------------------------------------------
 
@@ -137,73 +110,20 @@ class GroupWriter:
             job = self._jobs.get()
         return batch, True
 
+    @abstractmethod
+    def disconnect(self) -> None:
+        """Close what is open; the next batch opens it again."""
+
+    @abstractmethod
     def _write(self, batch: list[Job]) -> list[Outcome]:
-        try:
-            connection = self._take_turn()
-            outcomes = self._transact(connection, batch)
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
-        except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
-            self._give_up_connection()
-            reason = _reason(exc)
-            _log.warning("%d changes were not written: %s", len(batch), reason, exc_info=exc)
-            # one each: tracebacks grow on an exception that many tasks raise
-            return [(job, None, StoreUnavailableError(reason)) for job in batch]
-        return outcomes
-
-    def _take_turn(self) -> sqlite3.Connection:
-        """Wait for the other processes; flock wakes in turn where SQLite's own lock would poll."""
-        if self._lock < 0:
-            self._lock = self._file.open_lock()
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._file.check()
-        if self._connection is None:
-            self._connection = self._file.connect()
-        return self._connection
-
-    def _transact(self, connection: sqlite3.Connection, batch: list[Job]) -> list[Outcome]:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            now = self._now_ms()
-            outcomes: list[Outcome] = [
-                (job, job.operation(connection, now, job.argument), None) for job in batch
-            ]
-        except Exception as exc:
-            if of_environment(exc):
-                raise
-            connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-            now = self._now_ms()
-            outcomes = [_apart(connection, now, job) for job in batch]
-        connection.execute("COMMIT")
-        return outcomes
-
-    def _give_up_connection(self) -> None:
-        """After a failure the connection's state is anybody's guess: closing it rolls back."""
-        try:
-            self.disconnect()
-        except sqlite3.Error:
-            self._connection = None
-            self.disconnect()
+        """Do all of them, in one transaction if it can be. Raises nothing."""
 
 
-def _apart(connection: sqlite3.Connection, now: int, job: Job) -> Outcome:
-    connection.execute("SAVEPOINT job")
-    try:
-        outcome: Outcome = (job, job.operation(connection, now, job.argument), None)
-    except Exception as exc:
-        if of_environment(exc):
-            raise
-        connection.execute("ROLLBACK TO job")
-        outcome = (job, None, exc)
-    connection.execute("RELEASE job")
-    return outcome
-
-
-def _reason(exc: Exception) -> str:
+def all_failed(batch: list[Job], reason: str, exc: Exception) -> list[Outcome]:
     """What befell the whole batch, its COMMIT included: no single operation's fault."""
-    if isinstance(exc, StoreUnavailableError):
-        return str(exc)
-    return of_environment(exc) or f"the transaction failed: {exc}"
+    _log.warning("%d changes were not written: %s", len(batch), reason, exc_info=exc)
+    # one each: tracebacks grow on an exception that many tasks raise
+    return [(job, None, StoreUnavailableError(reason)) for job in batch]
 
 
 def _deliver(outcomes: list[Outcome]) -> None:

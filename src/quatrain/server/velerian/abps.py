@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
@@ -12,7 +11,7 @@ from quatrain.evidence.chain import canonical
 from quatrain.server.names import checked
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import audit
 from .policy import Policy
@@ -29,7 +28,7 @@ class Abps:
     be meant. *by* is who does it, for the audit log.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def create(
@@ -98,9 +97,7 @@ def _of(tenant: str, abp_id: str) -> dict[str, str]:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def find(
-    connection: sqlite3.Connection, _now: int, params: Mapping[str, Any]
-) -> Abp | RefusedError:
+def find(connection: Connection, _now: int, params: Mapping[str, Any]) -> Abp | RefusedError:
     """One ABP. *params*: tenant, abp_id."""
     row = connection.execute(_SQL["abp"], dict(params)).fetchone()
     if row is None:
@@ -108,31 +105,31 @@ def find(
     return Abp(*row)
 
 
-def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
+def _create(connection: Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
     if connection.execute(_SQL["add_abp"], {**params, "now": now}).fetchone() is None:
         return ExistsError(f"there is an ABP {params['abp_id']!r} already")
     return find(connection, now, params)
 
 
-def _page(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Listed[Abp]:
+def _page(connection: Connection, _now: int, params: dict[str, Any]) -> Listed[Abp]:
     (total,) = connection.execute(_SQL["count_abps"], params).fetchone()
     return Listed([Abp(*row) for row in connection.execute(_SQL["abps"], params)], total)
 
 
-def _deploy(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
+def _deploy(connection: Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
     found = find(connection, now, params)
     if isinstance(found, Abp) and found.state == "retired":
         return AbpRetiredError(f"the ABP {found.abp_id!r} is retired: it can't be deployed again")
     return _change(connection, now, params, found, "deployed", "abp.deploy")
 
 
-def _retire(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
+def _retire(connection: Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
     found = find(connection, now, params)
     return _change(connection, now, params, found, "retired", "abp.retire")
 
 
 def _change(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     params: dict[str, Any],
     found: Abp | RefusedError,

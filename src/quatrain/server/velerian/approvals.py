@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 import attrs
@@ -10,7 +9,7 @@ import attrs
 from quatrain.errors import InputError
 from quatrain.server.names import checked
 from quatrain.server.problems import RefusedError, accepted
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import audit, evidence, invocations
 from .invocations import Said, ask
@@ -37,7 +36,7 @@ class Approvals:
     processes decide at once, each may ask the model; one answer counts, and the others are refused.
     """
 
-    def __init__(self, store: SqliteStore, runner: Runner) -> None:
+    def __init__(self, store: Store, runner: Runner) -> None:
         self._store = store
         self._runner = runner
         self._being_decided: set[tuple[str, str]] = set()
@@ -108,9 +107,7 @@ def _reason(reason: str | None) -> str | None:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def find(
-    connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> Approval | RefusedError:
+def find(connection: Connection, _now: int, params: dict[str, Any]) -> Approval | RefusedError:
     """One approval. *params*: tenant, approval_id."""
     row = connection.execute(_SQL["approval"], params).fetchone()
     if row is None:
@@ -118,7 +115,7 @@ def find(
     return Approval(*row)
 
 
-def _page(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Listed[Approval]:
+def _page(connection: Connection, _now: int, params: dict[str, Any]) -> Listed[Approval]:
     filters = "" if params["state"] is None else " AND state = :state"
     count = _SQL["count_approvals"].format(filters=filters)
     (total,) = connection.execute(count, params).fetchone()
@@ -126,9 +123,7 @@ def _page(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> 
     return Listed([Approval(*row) for row in rows], total)
 
 
-def _held(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Invocation | RefusedError:
+def _held(connection: Connection, now: int, params: dict[str, Any]) -> Invocation | RefusedError:
     """The invocation that a decision is about; refused when there is nothing to decide."""
     approval = find(connection, now, params)
     if isinstance(approval, RefusedError):
@@ -139,9 +134,7 @@ def _held(
     return invocations.find(connection, now, whose)
 
 
-def _settle(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Approval | RefusedError:
+def _settle(connection: Connection, now: int, params: dict[str, Any]) -> Approval | RefusedError:
     held = _held(connection, now, params)  # another process may have been quicker
     if isinstance(held, RefusedError):
         return held

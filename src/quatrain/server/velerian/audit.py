@@ -8,13 +8,12 @@ a page is found without counting what comes before it.
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
 from quatrain.evidence.chain import START, canonical, chained, hash_of
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 from quatrain.server.times import iso_time
 
 K = TypeVar("K")
@@ -84,7 +83,7 @@ class AuditLog:
     without passing again over all that comes before it.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._ends: _Recent[tuple[str, Filter, int], int] = _Recent(_REMEMBERED)
         self._counts: _Recent[tuple[str, Filter], tuple[int, int]] = _Recent(_REMEMBERED)
@@ -126,7 +125,7 @@ class _Recent(Generic[K, V]):
 
 
 def append(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     tenant: str,
     *,
@@ -159,7 +158,7 @@ def append(
     connection.execute(_SQL["add_entry"], values)
 
 
-def page(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Page:
+def page(connection: Connection, _now: int, params: dict[str, Any]) -> Page:
     """Entries: a read of the store. *params*: tenant, filter, limit, offset, after, counted.
 
     *after* is the sequence of the entry before the offset, and *counted* a sequence and how many
@@ -185,7 +184,7 @@ def page(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> P
 
 
 def _count(
-    connection: sqlite3.Connection,
+    connection: Connection,
     filters: str,
     values: dict[str, Any],
     counted: tuple[int, int] | None,
@@ -198,7 +197,7 @@ def _count(
     return known + int(more)
 
 
-def first_broken(connection: sqlite3.Connection, _now: int, tenant: str) -> int | None:
+def first_broken(connection: Connection, _now: int, tenant: str) -> int | None:
     """The sequence of the first entry that is not as it was written; None when all are.
 
     That the newest entries have been cut off can't be seen here, only by who kept a hash of them.
@@ -215,9 +214,7 @@ def first_broken(connection: sqlite3.Connection, _now: int, tenant: str) -> int 
     return None
 
 
-def _span(
-    connection: sqlite3.Connection, wanted: Filter, values: dict[str, Any]
-) -> tuple[int, int]:
+def _span(connection: Connection, wanted: Filter, values: dict[str, Any]) -> tuple[int, int]:
     """The first and the last sequence that the filter's times let pass."""
     row = connection.execute(_SQL["last_entry"], values).fetchone()
     first, last = 1, 0 if row is None else int(row[0])

@@ -8,7 +8,7 @@ from typing import Any, Self
 import attrs
 
 from quatrain.server.idempotency import InFlight, Once, fingerprint
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from .abps import Abps
 from .approvals import Approvals
@@ -26,7 +26,7 @@ from .runs import Runs
 class Services:
     """What Velerian's local half is made of."""
 
-    store: SqliteStore
+    store: Store
     keys: VelerianKeys
     abps: Abps
     invocations: Invocations
@@ -41,7 +41,7 @@ class Services:
     @classmethod
     def of(
         cls,
-        store: SqliteStore,
+        store: Store,
         *,
         runner: Runner,
         rate_per_minute: int,

@@ -7,14 +7,13 @@ once. Only the newest claim of a run can finish it: it ends once, with one pack 
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 import attrs
 
 from quatrain.evidence.chain import hash_of
 from quatrain.server import jsontext
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 from quatrain.server.times import iso_time
 
 from . import audit, packs
@@ -65,12 +64,12 @@ class Ending:
         return [] if self.verdict is None else [*self.verdict.reasons, *self.verdict.conditions]
 
 
-def any_due(connection: sqlite3.Connection, now: int, _: None) -> bool:
+def any_due(connection: Connection, now: int, _: None) -> bool:
     """Whether there is a run that can be claimed."""
     return connection.execute(_SQL["due"], {"now": now, "limit": 1}).fetchone() is not None
 
 
-def claim(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> list[Claim]:
+def claim(connection: Connection, now: int, params: dict[str, Any]) -> list[Claim]:
     """Take runs that wait, oldest first; until their claims end nobody else gets them.
 
     *params*: limit, claim_ms. One that was begun as often as it may be is ended here, as failed.
@@ -94,18 +93,18 @@ def claim(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> l
     return claims
 
 
-def renew(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> int | None:
+def renew(connection: Connection, now: int, params: dict[str, Any]) -> int | None:
     """The claim's new end; None when the run is no longer its. *params*: id, attempt, claim_ms."""
     row = connection.execute(_SQL["renew"], {**params, "now": now}).fetchone()
     return None if row is None else int(row[0])
 
 
-def let_go(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> None:
+def let_go(connection: Connection, now: int, params: dict[str, Any]) -> None:
     """Leave the run to whoever looks next, as if it had not been begun. *params*: id, attempt."""
     connection.execute(_SQL["let_go"], {**params, "now": now})
 
 
-def finish(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> bool:
+def finish(connection: Connection, now: int, params: dict[str, Any]) -> bool:
     """End the run, with its evidence. *params*: id, attempt, ending.
 
     False: the claim is not the newest any more, or the run has ended; nothing is changed then.
@@ -117,7 +116,7 @@ def finish(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> 
     return True
 
 
-def _end(connection: sqlite3.Connection, now: int, run: Run, ending: Ending) -> None:
+def _end(connection: Connection, now: int, run: Run, ending: Ending) -> None:
     pack = packs.append(
         connection,
         now,
@@ -167,9 +166,7 @@ def _body(now: int, run: Run, ending: Ending) -> dict[str, Any]:
     }
 
 
-def _tell(
-    connection: sqlite3.Connection, now: int, run: Run, action: str, detail: dict[str, Any]
-) -> None:
+def _tell(connection: Connection, now: int, run: Run, action: str, detail: dict[str, Any]) -> None:
     audit.append(
         connection,
         now,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any, Literal
 
 import attrs
 
 from quatrain.evidence.chain import hash_of
+from quatrain.server.store import Connection
 
 from . import packs
 from .records import Approval, Invocation
 
 
 def add(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     tenant: str,
     invocation: Invocation,

@@ -7,7 +7,6 @@ did. It is made as it is downloaded, and always the same: packs are never change
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
 from typing import Any, Final, Literal, TypeAlias
@@ -20,7 +19,7 @@ from quatrain.evidence.writing import WRITERS, Writer
 from quatrain.server.asgi import Streamed
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 from quatrain.server.times import iso_time
 
 from . import abps, audit, presign
@@ -34,6 +33,8 @@ VALID_MS: Final = 15 * 60 * 1_000
 """How long an export can be downloaded."""
 _AT_ONCE: Final = 2**18
 """Characters of links that are read in one go; a longer link is read alone."""
+_ROWS_AT_ONCE: Final = 1_000
+"""So many links at most, as a database may hand over every row at once."""
 
 _SQL: Final = queries.load("velerian_evidence")
 
@@ -69,7 +70,7 @@ class Exports:
     *by* is who asks, for the audit log. Raises NotThereError, ExportExpiredError, LinkRefusedError.
     """
 
-    def __init__(self, store: SqliteStore, *, delivery: Delivery = "presigned") -> None:
+    def __init__(self, store: Store, *, delivery: Delivery = "presigned") -> None:
         self._store = store
         self.delivery: Final = delivery
 
@@ -146,7 +147,7 @@ class Exports:
 
 
 def _of_invocation(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
+    connection: Connection, now: int, params: dict[str, Any]
 ) -> Export | RefusedError:
     first, last, abp_id = connection.execute(_SQL["span_of_subject"], params).fetchone()
     if abp_id != params["abp_id"]:  # every invocation has a pack, and all its packs one ABP
@@ -157,9 +158,7 @@ def _of_invocation(
     return _add(connection, now, params, "invocation", params["subject_id"], (first, last))
 
 
-def _of_abp(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Export | RefusedError:
+def _of_abp(connection: Connection, now: int, params: dict[str, Any]) -> Export | RefusedError:
     found = abps.find(connection, now, params)
     if isinstance(found, RefusedError):
         return found
@@ -172,7 +171,7 @@ def _of_abp(
 
 
 def _add(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     params: dict[str, Any],
     kind: Artifact,
@@ -211,7 +210,7 @@ def _add(
 
 
 def _open(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
+    connection: Connection, now: int, params: dict[str, Any]
 ) -> tuple[Export, Manifest, str] | RefusedError:
     """An export, what stands at its beginning, and the subject that it is about, if it is one."""
     row = connection.execute(_SQL["export"], params).fetchone()
@@ -244,13 +243,13 @@ def _open(
     return export, manifest, subject_id
 
 
-def _links(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> tuple[bytes, int]:
+def _links(connection: Connection, _now: int, params: dict[str, Any]) -> tuple[bytes, int]:
     """Some links, written, and the sequence of the last of them."""
     writer: Writer = params["writer"]
     values = {name: value for name, value in params.items() if name != "writer"}
     # what can't be found any more is left out: then the export does not verify, and should not
     pieces, size, after = [], 0, params["last_sequence"]
-    with closing(connection.execute(_SQL["links"], values)) as rows:
+    with closing(connection.execute(_SQL["links"], {**values, "limit": _ROWS_AT_ONCE})) as rows:
         for sequence, chain_hash, body_hash, body in rows:
             link = (
                 link_with_hash(sequence, chain_hash, body_hash)
@@ -259,7 +258,7 @@ def _links(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) ->
             )
             pieces.append(writer.add(link))
             size += len(link)
-            if size >= _AT_ONCE:
+            if size >= _AT_ONCE or len(pieces) == _ROWS_AT_ONCE:
                 after = sequence
                 break
     return b"".join(pieces), after

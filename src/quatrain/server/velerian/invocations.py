@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from typing import Any, Final
 
 import attrs
@@ -20,7 +19,7 @@ from quatrain.server import jsontext
 from quatrain.server.idempotency import Once, once
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import abps, audit, evidence
 from .policy import Verdict, judged
@@ -64,7 +63,7 @@ async def ask(runner: Runner, abp_id: str, text: str) -> Said:
 class Invocations:
     """Invokes and lists."""
 
-    def __init__(self, store: SqliteStore, runner: Runner) -> None:
+    def __init__(self, store: Store, runner: Runner) -> None:
         self._store = store
         self._runner = runner
 
@@ -115,17 +114,13 @@ class _NotYetError(RefusedError):
     code = "not_yet"
 
 
-def _prepare(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Abp | str | RefusedError:
+def _prepare(connection: Connection, now: int, params: dict[str, Any]) -> Abp | str | RefusedError:
     """The ABP to invoke, or what was answered to the same request before."""
     kept = once(connection, now, params["claim"], _NotYetError)
     return _deployed(connection, now, params) if isinstance(kept, _NotYetError) else kept
 
 
-def _deployed(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Abp | RefusedError:
+def _deployed(connection: Connection, now: int, params: dict[str, Any]) -> Abp | RefusedError:
     whose = {"tenant": params["tenant"], "abp_id": params["abp_id"]}
     found = abps.find(connection, now, whose)
     if isinstance(found, Abp) and found.state != "deployed":
@@ -135,7 +130,7 @@ def _deployed(
     return found
 
 
-def _invoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> str | RefusedError:
+def _invoke(connection: Connection, now: int, params: dict[str, Any]) -> str | RefusedError:
     def perform() -> str | RefusedError:
         found = _deployed(connection, now, params)  # it may have been retired since
         if isinstance(found, RefusedError):
@@ -145,7 +140,7 @@ def _invoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return once(connection, now, params["claim"], perform)
 
 
-def _add(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Invocation:
+def _add(connection: Connection, now: int, params: dict[str, Any]) -> Invocation:
     tenant: str = params["tenant"]
     verdict: Verdict = params["verdict"]
     said: Said = params["said"]
@@ -192,9 +187,7 @@ def _add(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> In
     return kept
 
 
-def find(
-    connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> Invocation | RefusedError:
+def find(connection: Connection, _now: int, params: dict[str, Any]) -> Invocation | RefusedError:
     """One invocation. *params*: tenant, invocation_id."""
     row = connection.execute(_SQL["invocation"], params).fetchone()
     if row is None:
@@ -202,9 +195,7 @@ def find(
     return _invocation(row)
 
 
-def _get(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Invocation | RefusedError:
+def _get(connection: Connection, now: int, params: dict[str, Any]) -> Invocation | RefusedError:
     found = find(connection, now, params)
     if isinstance(found, Invocation) and found.abp_id != params["abp_id"]:
         return NotThereError(
@@ -214,7 +205,7 @@ def _get(
 
 
 def _page(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
+    connection: Connection, now: int, params: dict[str, Any]
 ) -> Listed[Invocation] | RefusedError:
     abp = abps.find(connection, now, params)
     if isinstance(abp, RefusedError):

@@ -7,7 +7,6 @@ A key is ``vk_live_`` and 32 random bytes. ``read`` stands for every scope that 
 from __future__ import annotations
 
 import hmac
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -20,7 +19,7 @@ from quatrain.server import recognizer
 from quatrain.server.ids import row_id
 from quatrain.server.names import checked
 from quatrain.server.recognizer import Found, Recognizer, digest_of, hint_of
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import audit
 
@@ -89,9 +88,7 @@ class VelerianKeys:
     ``authenticate`` is for the event loop.
     """
 
-    def __init__(
-        self, store: SqliteStore, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._recognizer = Recognizer(store, find=_find, touch=_touch, monotonic=monotonic)
 
@@ -198,25 +195,23 @@ def _row_id(key_id: str) -> int:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Key:
+def _create(connection: Connection, now: int, params: dict[str, Any]) -> Key:
     (row_id,) = connection.execute(_SQL["add_key"], {**params, "now": now}).fetchone()
     key = _key(connection.execute(_SQL["get_key"], {**params, "id": row_id}).fetchone())
     _tell(connection, now, params, "api_key.create", key)
     return key
 
 
-def _list(connection: sqlite3.Connection, _now: int, tenant: str) -> list[Key]:
+def _list(connection: Connection, _now: int, tenant: str) -> list[Key]:
     return [_key(row) for row in connection.execute(_SQL["list_keys"], {"tenant": tenant})]
 
 
-def _page(
-    connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> tuple[list[Key], int]:
+def _page(connection: Connection, _now: int, params: dict[str, Any]) -> tuple[list[Key], int]:
     (total,) = connection.execute(_SQL["count_keys"], params).fetchone()
     return [_key(row) for row in connection.execute(_SQL["page_of_keys"], params)], total
 
 
-def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Key | None:
+def _revoke(connection: Connection, now: int, params: dict[str, Any]) -> Key | None:
     first = connection.execute(_SQL["revoke_key"], {**params, "now": now}).fetchone()
     row = connection.execute(_SQL["get_key"], params).fetchone()
     if row is None:
@@ -227,9 +222,7 @@ def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return key
 
 
-def _tell(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any], action: str, key: Key
-) -> None:
+def _tell(connection: Connection, now: int, params: dict[str, Any], action: str, key: Key) -> None:
     audit.append(
         connection,
         now,
@@ -242,11 +235,11 @@ def _tell(
     )
 
 
-def _lent(_connection: sqlite3.Connection, _now: int, tenant: str) -> Principal:
+def _lent(_connection: Connection, _now: int, tenant: str) -> Principal:
     return Principal(tenant, "local", "key_embedded", MEANINGS[ADMIN], None)
 
 
-def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Principal] | None:
+def _find(connection: Connection, _now: int, digest: bytes) -> Found[Principal] | None:
     row = connection.execute(_SQL["find_key"], {"digest": digest}).fetchone()
     if row is None:
         return None
@@ -258,7 +251,7 @@ def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Pri
     return Found(principal, row_id, last_used_at)
 
 
-def _touch(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> None:
+def _touch(connection: Connection, now: int, params: dict[str, Any]) -> None:
     connection.execute(_SQL["touch_key"], {**params, "now": now})
 
 

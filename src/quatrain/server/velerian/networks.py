@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from quatrain.errors import InputError
 from quatrain.server import jsontext
 from quatrain.server.names import checked
 from quatrain.server.problems import accepted
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from .policy import Policy
 from .records import ExistsError, NotThereError
@@ -43,7 +42,7 @@ class Network:
 class Networks:
     """Every tenant's networks. Raises StoreUnavailableError when the database can't be used."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def list(self, tenant: str) -> list[Network]:
@@ -88,9 +87,7 @@ def checked_slug(slug: str) -> str:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def add_network(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> Network | ExistsError:
+def add_network(connection: Connection, now: int, params: dict[str, Any]) -> Network | ExistsError:
     """Add a network whose policy can be read. *params*: tenant, slug, name, model_id, policy."""
     values = {**params, "policy": jsontext.dump(params["policy"]), "now": now}
     row = connection.execute(_SQL["add_network"], values).fetchone()
@@ -100,7 +97,7 @@ def add_network(
 
 
 def get_network(
-    connection: sqlite3.Connection, _now: int, params: dict[str, Any]
+    connection: Connection, _now: int, params: dict[str, Any]
 ) -> Network | NotThereError:
     """One network. *params*: tenant, slug."""
     row = connection.execute(_SQL["get_network"], params).fetchone()
@@ -109,9 +106,7 @@ def get_network(
     return _network(row)
 
 
-def list_networks(
-    connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> list[Network]:
+def list_networks(connection: Connection, _now: int, params: dict[str, Any]) -> list[Network]:
     """All of a tenant's, oldest first. *params*: tenant."""
     return [_network(row) for row in connection.execute(_SQL["networks_of_tenant"], params)]
 

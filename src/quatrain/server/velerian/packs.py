@@ -5,7 +5,6 @@ A pack is added in the transaction of what it tells of: either both are there or
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
@@ -13,7 +12,7 @@ import attrs
 
 from quatrain.evidence.chain import START, canonical, link_after
 from quatrain.server.randomness import token
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 from quatrain.server.times import iso_time
 
 Kind: TypeAlias = Literal["invocation", "approval", "run"]
@@ -36,7 +35,7 @@ class Pack:
 
 
 def append(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     tenant: str,
     *,

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import sqlite3
 from typing import Any, Final
 
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 from .records import VelerianRefusedError
 
@@ -28,7 +27,7 @@ class LinkRefusedError(VelerianRefusedError):
     status = 403
 
 
-def secret(connection: sqlite3.Connection, _now: int, _: None) -> str:
+def secret(connection: Connection, _now: int, _: None) -> str:
     """What links are signed with, made when first asked for: an operation of the store."""
     fact = {"name": _FACT, "value": secrets.token_hex(_SECRET_BYTES)}
     connection.execute(_FACTS["add_fact"], fact).fetchall()
@@ -42,9 +41,7 @@ def signature(key: str, export_id: str, expires: int) -> str:
     return hmac.new(bytes.fromhex(key), signed, hashlib.sha256).hexdigest()
 
 
-def check(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> LinkRefusedError | None:
+def check(connection: Connection, now: int, params: dict[str, Any]) -> LinkRefusedError | None:
     """Why a link opens nothing: a read of the store. *params*: export_id, expires, signature."""
     row = connection.execute(_FACTS["fact"], {"name": _FACT}).fetchone()
     presented: str = params["signature"]

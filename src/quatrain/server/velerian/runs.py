@@ -7,7 +7,6 @@ Velerian, "Governed runs".
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Final
@@ -18,7 +17,7 @@ from quatrain.server import jsontext
 from quatrain.server.idempotency import Once, once
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.randomness import token
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import audit
 from .networks import get_network
@@ -79,7 +78,7 @@ class Runs:
     Raises StoreUnavailableError when the database can't be used.
     """
 
-    def __init__(self, store: SqliteStore, *, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: Store, *, wake: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._wake = wake
 
@@ -133,9 +132,7 @@ class Runs:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def start_run(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> str | RefusedError:
+def start_run(connection: Connection, now: int, params: dict[str, Any]) -> str | RefusedError:
     """Queue a run. *params*: tenant, slug, user_id, prompt_text, metadata, attachment_ids, once."""
 
     def perform() -> str | NotThereError:
@@ -161,22 +158,20 @@ def start_run(
     return answer if isinstance(answer, RefusedError) else str(json.loads(answer))
 
 
-def get_run(
-    connection: sqlite3.Connection, _now: int, params: dict[str, Any]
-) -> Run | NotThereError:
+def get_run(connection: Connection, _now: int, params: dict[str, Any]) -> Run | NotThereError:
     """One run. *params*: tenant, run_id."""
     row = connection.execute(_SQL["get_run"].format(columns=COLUMNS), params).fetchone()
     return NotThereError("there is no such run") if row is None else run_of(row)
 
 
-def page_of_runs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Listed[Run]:
+def page_of_runs(connection: Connection, _now: int, params: dict[str, Any]) -> Listed[Run]:
     """Some of a tenant's runs, oldest first. *params*: tenant, limit, offset."""
     (total,) = connection.execute(_SQL["count_runs"], params).fetchone()
     rows = connection.execute(_SQL["page_of_runs"].format(columns=COLUMNS), params)
     return Listed([run_of(row) for row in rows], total)
 
 
-def newest_runs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> list[Run]:
+def newest_runs(connection: Connection, _now: int, params: dict[str, Any]) -> list[Run]:
     """Some of a tenant's runs, newest first. *params*: tenant, limit, before, status."""
     conditions = {"id < :before": params["before"], "status = :status": params["status"]}
     filters = "".join(f" AND {text}" for text, value in conditions.items() if value is not None)

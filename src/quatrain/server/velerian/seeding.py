@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from quatrain.errors import ConfigError
-from quatrain.server.store import SqliteStore, StoreUnavailableError, queries
+from quatrain.server.store import Connection, Store, StoreUnavailableError, queries
 
 from . import abps, networks
 from .policy import Policy
@@ -21,7 +20,7 @@ _SQL: Final = queries.load("velerian_abps")
 _FACT: Final = "velerian.seed"
 
 
-async def seed_once(store: SqliteStore) -> None:
+async def seed_once(store: Store) -> None:
     """Fill a database that has the demo's seed, once; raises ConfigError.
 
     What a database is filled with has been decided by now. One of a time before Velerian gets its
@@ -35,7 +34,7 @@ async def seed_once(store: SqliteStore) -> None:
         raise ConfigError(f"the database can't be used: {exc}") from exc
 
 
-def fill(connection: sqlite3.Connection, now: int, tenant: str, document: dict[str, Any]) -> None:
+def fill(connection: Connection, now: int, tenant: str, document: dict[str, Any]) -> None:
     """Write what the tenant does not have yet, within the caller's transaction."""
     for abp in document["abps"]:
         row = abps.row_of(tenant, **abp)
@@ -56,13 +55,13 @@ def demo() -> dict[str, Any]:
     return document
 
 
-def _is_due(connection: sqlite3.Connection, _now: int, _: None) -> bool:
+def _is_due(connection: Connection, _now: int, _: None) -> bool:
     decided = connection.execute(_FACTS["fact"], {"name": "seed"}).fetchone()
     done = connection.execute(_FACTS["fact"], {"name": _FACT}).fetchone()
     return done is None and decided == ("demo",)
 
 
-def _fill_once(connection: sqlite3.Connection, now: int, document: dict[str, Any]) -> None:
+def _fill_once(connection: Connection, now: int, document: dict[str, Any]) -> None:
     # decided again inside: another process may have been quicker
     if connection.execute(_FACTS["add_fact"], {"name": _FACT, "value": "demo"}).fetchone():
         fill(connection, now, TENANT, document)

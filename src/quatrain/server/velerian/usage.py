@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final, get_args
 
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 from quatrain.server.times import iso_time
 
 from .packs import s3_key
@@ -17,7 +16,7 @@ RUN_STATES: Final = ("queued", "running", "succeeded", "failed", "blocked")
 _SQL: Final = queries.load("velerian_usage")
 
 
-def summary(connection: sqlite3.Connection, now: int, tenant: str) -> dict[str, Any]:
+def summary(connection: Connection, now: int, tenant: str) -> dict[str, Any]:
     """The whole of it: a read of the store, and its answer on the wire."""
     params = {"tenant": tenant, "now": now}
     found = connection.execute(_SQL["outcomes"], params).fetchall()
@@ -45,7 +44,7 @@ def summary(connection: sqlite3.Connection, now: int, tenant: str) -> dict[str, 
     }
 
 
-def packs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> list[Any]:
+def packs(connection: Connection, _now: int, params: dict[str, Any]) -> list[Any]:
     """Some of a tenant's packs, oldest first, as on the wire. *params*: tenant, limit, offset."""
     rows = connection.execute(_SQL["packs"], params)
     return [
@@ -63,7 +62,7 @@ def packs(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> 
     ]
 
 
-def _chain(connection: sqlite3.Connection, params: dict[str, Any]) -> dict[str, Any]:
+def _chain(connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
     row = connection.execute(_SQL["last_pack"], params).fetchone()
     # they are numbered without a gap
     total, head, at = row or (0, None, None)
@@ -74,7 +73,7 @@ def _chain(connection: sqlite3.Connection, params: dict[str, Any]) -> dict[str, 
     }
 
 
-def _one(connection: sqlite3.Connection, statement: str, params: dict[str, Any]) -> int:
+def _one(connection: Connection, statement: str, params: dict[str, Any]) -> int:
     (number,) = connection.execute(_SQL[statement], params).fetchone()
     return int(number)
 

@@ -17,7 +17,7 @@ import attrs
 
 from quatrain.errors import InputError
 from quatrain.server.background import Background, Outage
-from quatrain.server.store import SqliteStore, StoreUnavailableError
+from quatrain.server.store import Store, StoreUnavailableError
 
 from . import claims, runner
 from .claims import Claim, Ending
@@ -51,7 +51,7 @@ class Pace:
 class RunWorker:
     """Works while ``running()`` is entered; ``wake()`` has it look for runs at once."""
 
-    def __init__(self, store: SqliteStore, runner: Runner, *, pace: Pace | None = None) -> None:
+    def __init__(self, store: Store, runner: Runner, *, pace: Pace | None = None) -> None:
         self._store = store
         self._runner = runner
         self._pace = pace or Pace()
@@ -82,7 +82,7 @@ class RunWorker:
 class _Shift:
     """From one start of a worker to its end, on the event loop it was made on."""
 
-    def __init__(self, store: SqliteStore, runner: Runner, pace: Pace) -> None:
+    def __init__(self, store: Store, runner: Runner, pace: Pace) -> None:
         self._store = store
         self._runner = runner
         self._pace = pace

@@ -13,7 +13,7 @@ from quatrain.server.api import PlatformAPI, bearer
 from quatrain.server.asgi import Receive, Scope
 from quatrain.server.idempotency import InFlight, KeyReusedError, key_of
 from quatrain.server.problems import ProblemError, RefusedError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from . import render
 from .endpoints import ROUTES, Call, Operation
@@ -35,7 +35,7 @@ class VelocityAPI(PlatformAPI):
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         data: BusinessData,
         installs: Installs,
         *,

@@ -6,13 +6,12 @@ outbox are one transaction. Source: contracts, Velocity OS, "Webhooks".
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from quatrain.models.velocity import EVENT_SCOPES, EventType
 from quatrain.server import jsontext
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 from quatrain.server.times import iso_time_or_none
 from quatrain.server.webhooks import outbox
 
@@ -79,7 +78,7 @@ def extension_revoked(install_id: str) -> Payload:
 
 
 def to_account(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     account_id: int,
     event: EventType,
@@ -103,7 +102,7 @@ def to_account(
 
 
 def to_extension(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     extension_id: int,
     scopes: Iterable[str],
@@ -119,7 +118,7 @@ def to_extension(
 
 
 def _tell(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     endpoints: list[tuple[int]],
     event: EventType,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -21,7 +20,7 @@ from quatrain.server import recognizer
 from quatrain.server.ids import row_id
 from quatrain.server.names import checked
 from quatrain.server.recognizer import Found, Recognizer, digest_of, hint_of
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import events, seeding, values
 from .operations import ensure_account
@@ -89,9 +88,7 @@ class Installs:
     for the event loop. An *account* is an account's id.
     """
 
-    def __init__(
-        self, store: SqliteStore, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._recognizer = Recognizer(store, find=_find, touch=_touch, monotonic=monotonic)
 
@@ -209,7 +206,7 @@ def _scopes(scopes: Iterable[str] | None) -> frozenset[str]:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Install:
+def _create(connection: Connection, now: int, params: dict[str, Any]) -> Install:
     row = {**params, "now": now}
     (row["extension_id"],) = connection.execute(_SQL["ensure_extension"], row).fetchone()
     (row["id"],) = connection.execute(_SQL["add_install"], row).fetchone()
@@ -225,12 +222,12 @@ def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return install
 
 
-def _list(connection: sqlite3.Connection, _now: int, account: int) -> list[Install]:
+def _list(connection: Connection, _now: int, account: int) -> list[Install]:
     rows = connection.execute(_SQL["installs"], {"account_id": account})
     return [_install(row) for row in rows]
 
 
-def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Install | None:
+def _revoke(connection: Connection, now: int, params: dict[str, Any]) -> Install | None:
     first = connection.execute(_SQL["revoke_install"], {**params, "now": now}).fetchone()
     row = connection.execute(_SQL["install"], params).fetchone()
     if row is None:
@@ -248,19 +245,19 @@ def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return install
 
 
-def _extensions(connection: sqlite3.Connection, _now: int, account: int) -> list[Extension]:
+def _extensions(connection: Connection, _now: int, account: int) -> list[Extension]:
     rows = connection.execute(_SQL["extensions"], {"account_id": account})
     return [Extension(*row) for row in rows]
 
 
-def _lent(connection: sqlite3.Connection, now: int, whose: _Lent) -> Caller:
+def _lent(connection: Connection, now: int, whose: _Lent) -> Caller:
     who = {"tenant": whose.tenant, "email": None, "name": None}
     account = ensure_account(connection, now, who)
     number = seeding.ensure_keyless_install(connection, now, account.id, whose.slug, whose.scopes)
     return _caller(connection.execute(_SQL["caller"], {"id": number}).fetchone())
 
 
-def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Caller] | None:
+def _find(connection: Connection, _now: int, digest: bytes) -> Found[Caller] | None:
     row = connection.execute(_SQL["find_install"], {"digest": digest}).fetchone()
     if row is None:
         return None
@@ -270,7 +267,7 @@ def _find(connection: sqlite3.Connection, _now: int, digest: bytes) -> Found[Cal
     return Found(_caller(row), number, last_used_at)
 
 
-def _touch(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> None:
+def _touch(connection: Connection, now: int, params: dict[str, Any]) -> None:
     connection.execute(_SQL["touch_install"], {**params, "now": now})
 
 

@@ -7,7 +7,6 @@ is returned, not raised: it is an answer like another, and the transaction goes 
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -16,7 +15,7 @@ from quatrain.models.velocity import EventType
 from quatrain.server import jsontext
 from quatrain.server.idempotency import Once, once
 from quatrain.server.problems import RefusedError
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 from . import events
 from .queries import account, account_of, task_of
@@ -40,7 +39,7 @@ DEFAULT_VENTURE: Final = "default"
 NO_PROFILE: Final = "{}"
 
 
-def ensure_account(connection: sqlite3.Connection, now: int, params: Params) -> Account:
+def ensure_account(connection: Connection, now: int, params: Params) -> Account:
     """The tenant's account, made when there is none. *params*: tenant, email, name."""
     tenant: str = params["tenant"]
     values = {
@@ -58,7 +57,7 @@ def ensure_account(connection: sqlite3.Connection, now: int, params: Params) -> 
     return found
 
 
-def create_task(connection: sqlite3.Connection, now: int, params: Params) -> Task | RefusedError:
+def create_task(connection: Connection, now: int, params: Params) -> Task | RefusedError:
     """Append an action. *params*: account_id, task, once."""
     account_id: int = params["account_id"]
     new: NewTask = params["task"]
@@ -75,7 +74,7 @@ def create_task(connection: sqlite3.Connection, now: int, params: Params) -> Tas
     return answer if isinstance(answer, RefusedError) else Task(**json.loads(answer))
 
 
-def add_member(connection: sqlite3.Connection, now: int, params: Params) -> Member | RefusedError:
+def add_member(connection: Connection, now: int, params: Params) -> Member | RefusedError:
     """Append to the team. *params*: account_id, member, once."""
     account_id: int = params["account_id"]
     member: Member = params["member"]
@@ -90,18 +89,18 @@ def add_member(connection: sqlite3.Connection, now: int, params: Params) -> Memb
     return answer if isinstance(answer, RefusedError) else Member(**json.loads(answer))
 
 
-def update_task(connection: sqlite3.Connection, now: int, params: Params) -> Task | RefusedError:
+def update_task(connection: Connection, now: int, params: Params) -> Task | RefusedError:
     """Change an open action. *params*: account_id, id, changes (checked)."""
     return _change_task(connection, now, params, params["changes"])
 
 
-def complete_task(connection: sqlite3.Connection, now: int, params: Params) -> Task | RefusedError:
+def complete_task(connection: Connection, now: int, params: Params) -> Task | RefusedError:
     """Have an open action done. *params*: account_id, id."""
     return _change_task(connection, now, params, {"completed_at": now})
 
 
 def _change_task(
-    connection: sqlite3.Connection, now: int, params: Params, changes: Params
+    connection: Connection, now: int, params: Params, changes: Params
 ) -> Task | RefusedError:
     row = connection.execute(_SQL["task"], params).fetchone()
     if row is None:
@@ -117,7 +116,7 @@ def _change_task(
     return task
 
 
-def complete_module(connection: sqlite3.Connection, now: int, params: Params) -> Module:
+def complete_module(connection: Connection, now: int, params: Params) -> Module:
     """Give a module its output, a first or another. *params*: account_id, code, output."""
     module = Module(params["code"], "completed", params["output"], now)
     connection.execute(
@@ -129,7 +128,7 @@ def complete_module(connection: sqlite3.Connection, now: int, params: Params) ->
     return module
 
 
-def set_tier(connection: sqlite3.Connection, now: int, params: Params) -> Account:
+def set_tier(connection: Connection, now: int, params: Params) -> Account:
     """Change the subscription. *params*: account_id, tier, source."""
     account_id: int = params["account_id"]
     connection.execute(_SQL["set_tier"], params)
@@ -138,7 +137,7 @@ def set_tier(connection: sqlite3.Connection, now: int, params: Params) -> Accoun
     return account(connection, now, account_id)
 
 
-def trigger(connection: sqlite3.Connection, now: int, params: Params) -> int:
+def trigger(connection: Connection, now: int, params: Params) -> int:
     """Tell of an event that did not happen. *params*: account_id, event, payload."""
     event: EventType = params["event"]
     return events.to_account(
@@ -146,9 +145,7 @@ def trigger(connection: sqlite3.Connection, now: int, params: Params) -> int:
     )
 
 
-def rehearse(
-    connection: sqlite3.Connection, now: int, params: tuple[Once, str]
-) -> str | RefusedError:
+def rehearse(connection: Connection, now: int, params: tuple[Once, str]) -> str | RefusedError:
     """Change nothing, under an idempotency key: the sandbox's way to write."""
     claim, answer = params
     return once(connection, now, claim, lambda: answer)

@@ -10,7 +10,7 @@ from typing import Any
 
 from quatrain.server.idempotency import Once
 from quatrain.server.problems import accepted
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from .operations import as_text, rehearse
 from .records import Account, Member, Module, NewTask, Offer, Partnership, Program, Task
@@ -24,7 +24,7 @@ _NOBODY = "task_0"
 class Sandbox:
     """A founder whose data nobody can change; writes are answered, and kept for their keys only."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def whoami(self, _account: int) -> Account:

@@ -7,14 +7,13 @@ deleted, and nothing appears in a database that was made to stay empty.
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from quatrain.errors import ConfigError
 from quatrain.server.recognizer import RANDOM_BYTES, digest_of
-from quatrain.server.store import SqliteStore, StoreUnavailableError, queries
+from quatrain.server.store import Connection, Store, StoreUnavailableError, queries
 
 from . import sample, values
 from .operations import (
@@ -37,7 +36,7 @@ _SQL: Final = queries.load("velocity")
 _FACT: Final = "seed"
 
 
-async def seed_once(store: SqliteStore, seed: Seed | None) -> None:
+async def seed_once(store: Store, seed: Seed | None) -> None:
     """Fill a database that is new; costs one small read otherwise. Raises ConfigError."""
     try:
         if await store.read(_is_decided, None):
@@ -48,18 +47,18 @@ async def seed_once(store: SqliteStore, seed: Seed | None) -> None:
         raise ConfigError(f"the database can't be used: {exc}") from exc
 
 
-def _is_decided(connection: sqlite3.Connection, _now: int, _: None) -> bool:
+def _is_decided(connection: Connection, _now: int, _: None) -> bool:
     return connection.execute(_SQL["fact"], {"name": _FACT}).fetchone() is not None
 
 
-def _decide(connection: sqlite3.Connection, now: int, seed: Seed | None) -> None:
+def _decide(connection: Connection, now: int, seed: Seed | None) -> None:
     fact = {"name": _FACT, "value": seed or "none"}
     if connection.execute(_SQL["add_fact"], fact).fetchone() is not None and seed is not None:
         account = fill(connection, now, TENANT)
         ensure_keyless_install(connection, now, account.id, SLUG, values.SCOPES)
 
 
-def fill(connection: sqlite3.Connection, now: int, tenant: str) -> Account:
+def fill(connection: Connection, now: int, tenant: str) -> Account:
     """The tenant's account, with the demo's data unless it has some: an operation of the store."""
     who = {"tenant": tenant, "email": None, "name": None}
     account = ensure_account(connection, now, who)
@@ -95,7 +94,7 @@ def fill(connection: sqlite3.Connection, now: int, tenant: str) -> Account:
 
 
 def ensure_keyless_install(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     account_id: int,
     slug: str,

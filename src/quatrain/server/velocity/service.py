@@ -17,7 +17,7 @@ from quatrain.server.idempotency import Once
 from quatrain.server.ids import row_id
 from quatrain.server.names import checked
 from quatrain.server.problems import accepted
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from . import operations, queries, sample, seeding, values
 from .records import (
@@ -44,7 +44,7 @@ class BusinessData:
     can't be meant, StoreUnavailableError when the database can't be used.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     # -- accounts ---------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sqlite3
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
@@ -31,6 +30,7 @@ import attrs
 
 from quatrain.errors import ConfigError
 from quatrain.server.shapes import Shape
+from quatrain.server.store import Connection
 from quatrain.server.velerian.runner import imported, one_line
 
 from .wallet import MAX_MICROS
@@ -64,7 +64,7 @@ class ActionContext:
 
 Run: TypeAlias = Callable[[Any, ActionContext], Any]
 """Plain or a coroutine function; answers what JSON can say, or raises."""
-RunHere: TypeAlias = Callable[[sqlite3.Connection, int, Any, ActionContext], Any]
+RunHere: TypeAlias = Callable[[Connection, int, Any, ActionContext], Any]
 """``run(connection, now, args, context)``, inside the transaction that it is paid for in."""
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from typing import Any, Final
 
 import attrs
 
 from quatrain.errors import InputError
 from quatrain.server.names import checked
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 _SQL: Final = queries.load("vendo_apps")
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
@@ -30,7 +29,7 @@ class App:
 class Apps:
     """Makes and lists the apps of a tenant; blocking, from any thread."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def ensure(self, tenant: str, slug: str, *, name: str | None = None) -> App:
@@ -67,17 +66,17 @@ def checked_slug(slug: str) -> str:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def ensure(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> App:
+def ensure(connection: Connection, now: int, params: dict[str, Any]) -> App:
     """*params*: tenant, slug, name (None keeps the one it has, or takes the slug)."""
     row = {**params, "new_name": params["name"] or params["slug"], "now": now}
     return App(*connection.execute(_SQL["ensure_app"], row).fetchone())
 
 
-def find(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> App | None:
+def find(connection: Connection, _now: int, params: dict[str, Any]) -> App | None:
     """*params*: tenant, slug."""
     row = connection.execute(_SQL["find_app"], params).fetchone()
     return None if row is None else App(*row)
 
 
-def _list(connection: sqlite3.Connection, _now: int, tenant: str) -> list[App]:
+def _list(connection: Connection, _now: int, tenant: str) -> list[App]:
     return [App(*row) for row in connection.execute(_SQL["list_apps"], {"tenant": tenant})]

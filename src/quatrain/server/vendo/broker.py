@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -12,7 +11,8 @@ from quatrain.errors import InputError
 from quatrain.server import jsontext
 from quatrain.server.names import checked
 from quatrain.server.problems import accepted
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Connection as Database
+from quatrain.server.store import Store
 
 from . import apps, connections, tokens
 from .connections import CONNECTED, NEEDS_REAUTH, REVOKED, Connection, Wanted
@@ -45,7 +45,7 @@ class Connections:
     who waits for events that there may be one.
     """
 
-    def __init__(self, store: SqliteStore, safe: Safe, *, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, safe: Safe, *, wake: Callable[[], None]) -> None:
         self._store = store
         self._safe = safe
         self._wake = wake
@@ -148,9 +148,7 @@ class Connections:
 
     async def _change(
         self,
-        operation: Callable[
-            [sqlite3.Connection, int, dict[str, Any]], Connection | VendoRefusedError
-        ],
+        operation: Callable[[Database, int, dict[str, Any]], Connection | VendoRefusedError],
         tenant: str,
         connection_id: str,
         **params: Any,
@@ -258,7 +256,7 @@ def _whose(caller: Caller) -> dict[str, Any]:
 
 
 def _connect(
-    connection: sqlite3.Connection, now: int, params: tuple[dict[str, Any], dict[str, Any]]
+    connection: Database, now: int, params: tuple[dict[str, Any], dict[str, Any]]
 ) -> Connection:
     app, wanted = params
     app_id = apps.ensure(connection, now, app).id
@@ -266,7 +264,7 @@ def _connect(
 
 
 def _shown(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
+    connection: Database, now: int, params: dict[str, Any]
 ) -> tuple[Connection, list[str]] | VendoRefusedError:
     found = connections.by_id(connection, now, params)
     if isinstance(found, VendoRefusedError):
@@ -275,14 +273,14 @@ def _shown(
 
 
 def _lookup(
-    connection: sqlite3.Connection, now: int, params: tuple[Caller, list[str]]
+    connection: Database, now: int, params: tuple[Caller, list[str]]
 ) -> list[Stored | VendoRefusedError]:
     caller, slugs = params
     return [_stored(connection, now, caller, slug) for slug in slugs]
 
 
 def _stored(
-    connection: sqlite3.Connection, now: int, caller: Caller, slug: str
+    connection: Database, now: int, caller: Caller, slug: str
 ) -> Stored | VendoRefusedError:
     found = usable_by(connection, now, (caller, slug))
     if isinstance(found, VendoRefusedError):
@@ -291,7 +289,7 @@ def _stored(
 
 
 def usable_by(
-    connection: sqlite3.Connection, _now: int, params: tuple[Caller, str]
+    connection: Database, _now: int, params: tuple[Caller, str]
 ) -> Connection | VendoRefusedError:
     """The connection that a caller uses for an integration, or why there is none."""
     caller, slug = params

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from typing import Any, Final
 
 import attrs
 
 from quatrain.server.problems import accepted
 from quatrain.server.shapes import unless_none
+from quatrain.server.store import Connection
 from quatrain.server.times import iso_time
 from quatrain.server.velocity import operations, queries, render
 from quatrain.server.velocity.records import NewTask
@@ -46,14 +46,14 @@ class NotionPage:
 
 
 @BUILT_IN.add_here("vendo.echo", None, price_micros=_LOCAL)
-def echo(_: sqlite3.Connection, __: int, args: dict[str, Any], ___: ActionContext) -> Any:
+def echo(_: Connection, __: int, args: dict[str, Any], ___: ActionContext) -> Any:
     """Answer the arguments."""
     return args
 
 
 @BUILT_IN.add_here("velocity.tasks.list", Nothing, price_micros=_LOCAL)
 def list_tasks(
-    connection: sqlite3.Connection, now: int, _: Nothing, context: ActionContext
+    connection: Connection, now: int, _: Nothing, context: ActionContext
 ) -> dict[str, Any]:
     """The founder's backlog, and what is done of it."""
     still_open, completed = queries.tasks(connection, now, _account(connection, now, context))
@@ -65,7 +65,7 @@ def list_tasks(
 
 @BUILT_IN.add_here("velocity.tasks.create", NewTask, price_micros=_LOCAL)
 def create_task(
-    connection: sqlite3.Connection, now: int, args: NewTask, context: ActionContext
+    connection: Connection, now: int, args: NewTask, context: ActionContext
 ) -> dict[str, Any]:
     """Append to the backlog; extensions get their webhooks."""
     account = _account(connection, now, context)
@@ -75,7 +75,7 @@ def create_task(
 
 @BUILT_IN.add_here("velocity.team.list", Nothing, price_micros=_LOCAL)
 def list_team(
-    connection: sqlite3.Connection, now: int, _: Nothing, context: ActionContext
+    connection: Connection, now: int, _: Nothing, context: ActionContext
 ) -> dict[str, Any]:
     """The founder's team."""
     team = queries.team(connection, now, _account(connection, now, context))
@@ -85,22 +85,18 @@ def list_team(
 @BUILT_IN.add_here(
     "slack.messages.send", SlackMessage, price_micros=_SENDING, needs_connection=True
 )
-def send_message(
-    _: sqlite3.Connection, now: int, args: SlackMessage, __: ActionContext
-) -> dict[str, Any]:
+def send_message(_: Connection, now: int, args: SlackMessage, __: ActionContext) -> dict[str, Any]:
     """Answer as if it had been sent; nothing leaves this machine."""
     return {**attrs.asdict(args), **_simulated("msg", now)}
 
 
 @BUILT_IN.add_here("notion.pages.create", NotionPage, price_micros=_WRITING, needs_connection=True)
-def create_page(
-    _: sqlite3.Connection, now: int, args: NotionPage, __: ActionContext
-) -> dict[str, Any]:
+def create_page(_: Connection, now: int, args: NotionPage, __: ActionContext) -> dict[str, Any]:
     """Answer as if it had been written; nothing leaves this machine."""
     return {**attrs.asdict(args), **_simulated("page", now)}
 
 
-def _account(connection: sqlite3.Connection, now: int, context: ActionContext) -> int:
+def _account(connection: Connection, now: int, context: ActionContext) -> int:
     params = {"tenant": context.tenant, "email": None, "name": None}
     return operations.ensure_account(connection, now, params).id
 

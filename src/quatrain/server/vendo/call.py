@@ -9,7 +9,7 @@ from urllib.parse import quote
 import attrs
 
 from quatrain.server.idempotency import InFlight, Once, fingerprint
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from .actions import Action
 from .apps import Apps
@@ -30,7 +30,7 @@ from .wallet import Wallets
 class Services:
     """What Vendo's local half is made of."""
 
-    store: SqliteStore
+    store: Store
     apps: Apps
     keys: AppKeys
     safe: Safe
@@ -47,7 +47,7 @@ class Services:
     @classmethod
     def of(
         cls,
-        store: SqliteStore,
+        store: Store,
         source: KeySource,
         *,
         actions: Mapping[str, Action] | None = None,

@@ -14,13 +14,13 @@ Source: contracts, Vendo, "Events (SSE)".
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from typing import Any, Final
 
 import attrs
 
 from quatrain._catalogue import CATALOGUE
 from quatrain._secret import Secret
+from quatrain.server.store import Connection as Database
 from quatrain.server.store import queries
 
 from . import events, provider, tokens
@@ -84,7 +84,7 @@ class Wanted:
     """A JSON object; None leaves what there is."""
 
 
-def connect(connection: sqlite3.Connection, now: int, wanted: Wanted) -> Connection:
+def connect(connection: Database, now: int, wanted: Wanted) -> Connection:
     """Connect, or connect again, and let the app use it.
 
     The tenant has one connection to an integration for each user, and one for everybody: one that
@@ -123,9 +123,7 @@ def connect(connection: sqlite3.Connection, now: int, wanted: Wanted) -> Connect
     return after
 
 
-def disconnect(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def disconnect(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """End it: its token is deleted, and the provider's grant. *params*: tenant, connection_id.
 
     A second time changes nothing, and is told to nobody.
@@ -140,9 +138,7 @@ def disconnect(
     return by_row(connection, before.row)
 
 
-def set_status(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def set_status(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """Say how it stands. *params*: tenant, connection_id, status, error_message."""
     before = _in_use(connection, now, params)
     if isinstance(before, VendoRefusedError):
@@ -151,7 +147,7 @@ def set_status(
 
 
 def change_status(
-    connection: sqlite3.Connection,
+    connection: Database,
     now: int,
     before: Connection,
     status: str,
@@ -168,9 +164,7 @@ def change_status(
     return by_row(connection, before.row)
 
 
-def set_metadata(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def set_metadata(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """Keep other metadata. *params*: tenant, connection_id, metadata (JSON)."""
     before = _in_use(connection, now, params)
     if isinstance(before, VendoRefusedError) or before.metadata == params["metadata"]:
@@ -180,9 +174,7 @@ def set_metadata(
     return by_row(connection, before.row)
 
 
-def bind(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def bind(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """Let an app use it. *params*: tenant, connection_id, app_id."""
     found = _in_use(connection, now, params)
     if isinstance(found, Connection):
@@ -192,9 +184,7 @@ def bind(
     return found
 
 
-def unbind(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def unbind(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """Let an app use it no more. *params*: tenant, connection_id, app_id."""
     found = _in_use(connection, now, params)
     if isinstance(found, Connection):
@@ -204,9 +194,7 @@ def unbind(
     return found
 
 
-def expire_token(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def expire_token(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """Let a granted token be over, so that it is renewed when it is next asked for.
 
     *params*: tenant, connection_id.
@@ -219,9 +207,7 @@ def expire_token(
     return found
 
 
-def revoke_grant(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def revoke_grant(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     """Have the person take the grant back at the simulated provider, which tells nobody.
 
     It is found out when the token is next renewed. *params*: tenant, connection_id.
@@ -233,7 +219,7 @@ def revoke_grant(
 
 
 def renew(
-    connection: sqlite3.Connection, now: int, params: tuple[int, Ring]
+    connection: Database, now: int, params: tuple[int, Ring]
 ) -> tokens.Stored | VendoRefusedError | None:
     """The token of a connection's row, renewed if it is due; None when there is none.
 
@@ -256,16 +242,14 @@ def renew(
 # -- queries --------------------------------------------------------------------------------------
 
 
-def by_row(connection: sqlite3.Connection, row: int) -> Connection:
+def by_row(connection: Database, row: int) -> Connection:
     """The connection with a row id that is known."""
     found = _one(connection, "by_row", {"id": row})
     assert found is not None  # noqa: S101  rows are not deleted
     return found
 
 
-def by_id(
-    connection: sqlite3.Connection, _now: int, params: Params
-) -> Connection | VendoRefusedError:
+def by_id(connection: Database, _now: int, params: Params) -> Connection | VendoRefusedError:
     """*params*: tenant, connection_id."""
     found = _one(connection, "by_id", params)
     if found is None:
@@ -273,7 +257,7 @@ def by_id(
     return found
 
 
-def of_app(connection: sqlite3.Connection, _now: int, params: Params) -> list[Connection]:
+def of_app(connection: Database, _now: int, params: Params) -> list[Connection]:
     """What the app may use for the user, the best of each slug first.
 
     That is one that was not revoked before one that was, and the user's own before everybody's.
@@ -282,13 +266,13 @@ def of_app(connection: sqlite3.Connection, _now: int, params: Params) -> list[Co
     return [Connection(*row) for row in connection.execute(_SQL["of_app"], params)]
 
 
-def of_app_by_slug(connection: sqlite3.Connection, params: Params) -> Connection | None:
+def of_app_by_slug(connection: Database, params: Params) -> Connection | None:
     """The best one to one integration. *params*: app_id, tenant, user_id, slug."""
     return _one(connection, "of_app_by_slug", params)
 
 
 def of_tenant(
-    connection: sqlite3.Connection, _now: int, params: Params
+    connection: Database, _now: int, params: Params
 ) -> list[tuple[Connection, list[str]]]:
     """Each with the slugs of the apps that use it. *params*: tenant, revoked (0, 1), limit, offset.
 
@@ -298,12 +282,12 @@ def of_tenant(
     return [(each, apps_bound(connection, each.row)) for each in found]
 
 
-def apps_bound(connection: sqlite3.Connection, row: int) -> list[str]:
+def apps_bound(connection: Database, row: int) -> list[str]:
     """The slugs of the apps that may use the connection with this row id."""
     return [slug for (slug,) in connection.execute(_SQL["apps_bound"], {"id": row})]
 
 
-def is_bound(connection: sqlite3.Connection, app_id: int, row: int) -> bool:
+def is_bound(connection: Database, app_id: int, row: int) -> bool:
     """Whether the app may use the connection with this row id."""
     params = {"app_id": app_id, "id": row}
     return connection.execute(_SQL["binding"], params).fetchone() is not None
@@ -318,14 +302,12 @@ def needs_reauth(slug: str) -> NeedsReauthError:
     )
 
 
-def _one(connection: sqlite3.Connection, name: str, params: Params) -> Connection | None:
+def _one(connection: Database, name: str, params: Params) -> Connection | None:
     row = connection.execute(_SQL[name], params).fetchone()
     return None if row is None else Connection(*row)
 
 
-def _in_use(
-    connection: sqlite3.Connection, now: int, params: Params
-) -> Connection | VendoRefusedError:
+def _in_use(connection: Database, now: int, params: Params) -> Connection | VendoRefusedError:
     found = by_id(connection, now, params)
     if isinstance(found, Connection) and found.status == REVOKED:
         return RevokedForGoodError(
@@ -335,7 +317,7 @@ def _in_use(
 
 
 def _set_status(
-    connection: sqlite3.Connection,
+    connection: Database,
     now: int,
     of: Connection,
     status: str,
@@ -345,15 +327,11 @@ def _set_status(
     connection.execute(_SQL["set_status"], row)
 
 
-def _tell(
-    connection: sqlite3.Connection, now: int, of: Connection, kind: str, **fields: Any
-) -> None:
+def _tell(connection: Database, now: int, of: Connection, kind: str, **fields: Any) -> None:
     told = {"slug": of.slug, "connection_id": of.connection_id, **fields}
     events.emit_to_bound(connection, now, of.row, kind, user_id=of.user_id, **told)
 
 
-def _tell_app(
-    connection: sqlite3.Connection, now: int, of: Connection, app_id: int, kind: str
-) -> None:
+def _tell_app(connection: Database, now: int, of: Connection, app_id: int, kind: str) -> None:
     told = {"slug": of.slug, "connection_id": of.connection_id}
     events.emit(connection, now, app_id, kind, user_id=of.user_id, **told)

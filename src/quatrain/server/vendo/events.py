@@ -6,12 +6,11 @@ Source: contracts, Vendo, "Events (SSE)".
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from quatrain.server import jsontext
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 from quatrain.server.times import iso_time
 
 from .records import EVERYBODY
@@ -20,7 +19,7 @@ _SQL: Final = queries.load("vendo_events")
 
 
 def emit(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     app_id: int,
     kind: str,
@@ -33,7 +32,7 @@ def emit(
 
 
 def emit_all(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     app_id: int,
     events: Iterable[tuple[str, Mapping[str, Any]]],
@@ -44,7 +43,7 @@ def emit_all(
 
 
 def emit_to_bound(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     connection_id: int,
     kind: str,
@@ -59,9 +58,7 @@ def emit_to_bound(
         emit(connection, now, app_id, kind, user_id=user_id, **fields)
 
 
-def emit_to_tenant(
-    connection: sqlite3.Connection, now: int, tenant: str, kind: str, **fields: Any
-) -> None:
+def emit_to_tenant(connection: Connection, now: int, tenant: str, kind: str, **fields: Any) -> None:
     """Tell every app of the tenant."""
     for (app_id,) in connection.execute(_SQL["apps_of_tenant"], {"tenant": tenant}).fetchall():
         emit(connection, now, app_id, kind, **fields)

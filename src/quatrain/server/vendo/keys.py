@@ -9,7 +9,6 @@ that its bearer can be told. Source: contracts, Vendo.
 from __future__ import annotations
 
 import hmac
-import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,7 +21,7 @@ from quatrain.server import recognizer
 from quatrain.server.ids import row_id
 from quatrain.server.names import checked
 from quatrain.server.recognizer import Found, Recognizer, digest_of, hint_of
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import apps
 from .apps import checked_slug
@@ -75,9 +74,7 @@ class AppKeys:
     for the event loop.
     """
 
-    def __init__(
-        self, store: SqliteStore, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._recognizer = Recognizer(store, find=_find, touch=_touch, monotonic=monotonic)
 
@@ -163,7 +160,7 @@ def new_secret() -> Secret:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Key | None:
+def _create(connection: Connection, now: int, params: dict[str, Any]) -> Key | None:
     bound = None
     if params["connection"] is not None:
         bound = connection.execute(_CONNECTIONS["bound_row"], params).fetchone()
@@ -180,22 +177,22 @@ def _create(connection: sqlite3.Connection, now: int, params: dict[str, Any]) ->
     return _key(connection.execute(_SQL["get_key"], {**params, "id": number}).fetchone())
 
 
-def _list(connection: sqlite3.Connection, _now: int, tenant: str) -> list[Key]:
+def _list(connection: Connection, _now: int, tenant: str) -> list[Key]:
     return [_key(row) for row in connection.execute(_SQL["list_keys"], {"tenant": tenant})]
 
 
-def _revoke(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Key | None:
+def _revoke(connection: Connection, now: int, params: dict[str, Any]) -> Key | None:
     connection.execute(_SQL["revoke_key"], {**params, "now": now})
     row = connection.execute(_SQL["get_key"], params).fetchone()
     return None if row is None else _key(row)
 
 
-def _lent(connection: sqlite3.Connection, now: int, tenant: str) -> _Known:
+def _lent(connection: Connection, now: int, tenant: str) -> _Known:
     app = apps.ensure(connection, now, {"tenant": tenant, "slug": LENT_APP, "name": None})
     return _Known(Caller(app.id, tenant, app.slug), revoked=False, expires_at=None)
 
 
-def _find(connection: sqlite3.Connection, now: int, digest: bytes) -> Found[_Known] | None:
+def _find(connection: Connection, now: int, digest: bytes) -> Found[_Known] | None:
     row = connection.execute(_SQL["find_key"], {"digest": digest}).fetchone()
     if row is None:
         return None
@@ -210,7 +207,7 @@ def _find(connection: sqlite3.Connection, now: int, digest: bytes) -> Found[_Kno
     return Found(known, number, now if ended else last_used_at)
 
 
-def _touch(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> None:
+def _touch(connection: Connection, now: int, params: dict[str, Any]) -> None:
     connection.execute(_SQL["touch_key"], {**params, "now": now})
 
 

@@ -7,14 +7,13 @@ grant has been revoked on its side. What it gives opens nothing anywhere, and sa
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from typing import Final
 
 import attrs
 
 from quatrain._secret import Secret
 from quatrain.server.recognizer import digest_of
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 LIFETIME_MS: Final = 60 * 60 * 1_000
 TOKEN_TYPE: Final = "Bearer"  # noqa: S105  a word of OAuth's
@@ -31,7 +30,7 @@ class Granted:
     expires_at: int
 
 
-def grant(connection: sqlite3.Connection, now: int, row: int, slug: str) -> Granted:
+def grant(connection: Connection, now: int, row: int, slug: str) -> Granted:
     """A person has approved: a new grant for the connection with this row id."""
     refresh = _made_up(slug, "refresh")
     digest = digest_of(refresh.reveal().encode())
@@ -40,7 +39,7 @@ def grant(connection: sqlite3.Connection, now: int, row: int, slug: str) -> Gran
 
 
 def refreshed(
-    connection: sqlite3.Connection, now: int, slug: str, refresh: Secret
+    connection: Connection, now: int, slug: str, refresh: Secret
 ) -> tuple[Secret, int] | None:
     """A new access token and its expiry; None when the grant does not stand any more."""
     digest = digest_of(refresh.reveal().encode())
@@ -49,7 +48,7 @@ def refreshed(
     return _made_up(slug, "access"), now + LIFETIME_MS
 
 
-def revoke(connection: sqlite3.Connection, now: int, row: int) -> bool:
+def revoke(connection: Connection, now: int, row: int) -> bool:
     """The person takes it back on the provider's side; whether there was something to take."""
     revoked = connection.execute(_SQL["revoke_grants"], {"id": row, "now": now}).fetchall()
     return bool(revoked)

@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import json
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
@@ -22,7 +21,7 @@ from quatrain.server import jsontext
 from quatrain.server.idempotency import InFlight, Once, answered, once
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.shapes import JsonObject, length
-from quatrain.server.store import SqliteStore, StoreUnavailableError
+from quatrain.server.store import Connection, Store, StoreUnavailableError
 from quatrain.server.velerian.runner import in_thread, one_line
 
 from . import wallet
@@ -115,7 +114,7 @@ class DataProxy:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         actions: Mapping[str, Action],
         in_flight: InFlight,
         *,
@@ -243,7 +242,7 @@ def _failed(action: Action, exc: BaseException) -> ActionFailedError:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def _do(connection: sqlite3.Connection, now: int, job: Job) -> str | RefusedError:
+def _do(connection: Connection, now: int, job: Job) -> str | RefusedError:
     """Do an action on the platform's own data: its cost, its change and its answer are one."""
     run = job.action.run_here
     assert run is not None  # noqa: S101  told apart before
@@ -259,7 +258,7 @@ def _do(connection: sqlite3.Connection, now: int, job: Job) -> str | RefusedErro
     return once(connection, now, job.claim, perform)
 
 
-def _begin(connection: sqlite3.Connection, now: int, job: Job) -> Begun | RefusedError:
+def _begin(connection: Connection, now: int, job: Job) -> Begun | RefusedError:
     """Find the answer that was kept, or hold what it costs."""
     if job.claim is not None:
         kept = answered(connection, now, job.claim)
@@ -275,7 +274,7 @@ def _begin(connection: sqlite3.Connection, now: int, job: Job) -> Begun | Refuse
 
 
 def _finish(
-    connection: sqlite3.Connection, now: int, params: tuple[Job, int | None, str]
+    connection: Connection, now: int, params: tuple[Job, int | None, str]
 ) -> str | RefusedError:
     """It has run: keep its answer, and tell what it cost. *params*: the job, what is
     held, and the action's answer.
@@ -298,14 +297,14 @@ def _finish(
     return answer
 
 
-def _give_back(connection: sqlite3.Connection, now: int, params: tuple[Job, int | None]) -> None:
+def _give_back(connection: Connection, now: int, params: tuple[Job, int | None]) -> None:
     """It was not done: what was held for it is there again."""
     job, held = params
     if held is not None:
         wallet.release(connection, now, (job.caller.tenant, held))
 
 
-def _refusal(connection: sqlite3.Connection, now: int, job: Job) -> VendoRefusedError | None:
+def _refusal(connection: Connection, now: int, job: Job) -> VendoRefusedError | None:
     """Why the caller may not have this done, if it may not."""
     toolkit, caller = job.action.toolkit, job.caller
     if not job.action.needs_connection and caller.connection_id is None:

@@ -8,7 +8,6 @@ Source: contracts, Vendo, "Events (SSE)".
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -18,7 +17,7 @@ import attrs
 from quatrain.errors import InputError
 from quatrain.server.background import Background, Outage
 from quatrain.server.problems import accepted
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from . import apps
 from .events import emit_all
@@ -82,7 +81,7 @@ def _check_value(name: str, value: Any, kind: type) -> None:
 class Publisher:
     """Publishes events of a tenant's apps, and forgets old ones."""
 
-    def __init__(self, store: SqliteStore, *, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, *, wake: Callable[[], None]) -> None:
         self._store = store
         self._wake = wake
 
@@ -130,9 +129,7 @@ class Publisher:
 # -- operations of the store ----------------------------------------------------------------------
 
 
-def _publish(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> int | NotThereError:
+def _publish(connection: Connection, now: int, params: dict[str, Any]) -> int | NotThereError:
     slug = params["slug"]
     if slug is None:
         rows = connection.execute(_SQL["apps_of_tenant"], params).fetchall()
@@ -159,7 +156,7 @@ class _Crowded:
     """What is older is forgotten, however new; 0 when the app has not so many."""
 
 
-def _crowded(connection: sqlite3.Connection, _now: int, _: None) -> list[_Crowded]:
+def _crowded(connection: Connection, _now: int, _: None) -> list[_Crowded]:
     found = []
     for (app_id,) in connection.execute(_SQL["apps"]).fetchall():
         kept = _newest_but(connection, app_id, KEPT - 1)
@@ -168,13 +165,13 @@ def _crowded(connection: sqlite3.Connection, _now: int, _: None) -> list[_Crowde
     return found
 
 
-def _newest_but(connection: sqlite3.Connection, app_id: int, others: int) -> int:
+def _newest_but(connection: Connection, app_id: int, others: int) -> int:
     """The app's newest event but so many; 0 when it has not so many."""
     row = connection.execute(_SQL["newest_but"], {"app_id": app_id, "others": others}).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _forget_some(connection: sqlite3.Connection, now: int, crowded: list[_Crowded]) -> bool:
+def _forget_some(connection: Connection, now: int, crowded: list[_Crowded]) -> bool:
     # an app's newest rows are never among them: a new row's id would be an old one's again
     more = False
     for each in crowded:

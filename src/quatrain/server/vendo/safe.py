@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from typing import Final
 
 from quatrain.errors import ConfigError
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 
 from .records import UnavailableError
 from .sealing import Ring, foreign, name_of
@@ -21,7 +20,7 @@ _SQL: Final = queries.load("vendo_connections")
 class Safe:
     """Hands out the ring, once it fits the database."""
 
-    def __init__(self, store: SqliteStore, source: KeySource) -> None:
+    def __init__(self, store: Store, source: KeySource) -> None:
         self._store = store
         self._source = source
         self._ring: Ring | None = None
@@ -62,6 +61,6 @@ class Safe:
         return ring
 
 
-def _newest(connection: sqlite3.Connection, _now: int, _: None) -> bytes | None:
+def _newest(connection: Connection, _now: int, _: None) -> bytes | None:
     row = connection.execute(_SQL["newest_token"]).fetchone()
     return None if row is None else bytes(row[0])

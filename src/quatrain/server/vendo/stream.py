@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import re
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from quatrain.server.asgi import Answer, ClientGoneError, Receive, Send, hung_up
 from quatrain.server.problems import ProblemError, RefusedError
-from quatrain.server.store import SqliteStore, StoreUnavailableError, queries
+from quatrain.server.store import Connection, Store, StoreUnavailableError, queries
 
 from .records import EVERYBODY, Caller
 
@@ -87,7 +86,7 @@ class Streams:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         *,
         poll: float = 0.5,
         heartbeat: float = 25.0,
@@ -311,7 +310,7 @@ def _number(last_event_id: bytes | None) -> int | None:
 # -- queries of the store -------------------------------------------------------------------------
 
 
-def _begin(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) -> Position:
+def _begin(connection: Connection, _now: int, params: dict[str, Any]) -> Position:
     """Where a stream begins. *params*: app_id, user_id, after (or None), limit."""
     if params["after"] is not None:
         # none after an id of the future: the stream begins now
@@ -322,9 +321,7 @@ def _begin(connection: sqlite3.Connection, _now: int, params: dict[str, Any]) ->
     return Position(newest, anchored=newest > 0)
 
 
-def _next(
-    connection: sqlite3.Connection, _now: int, argument: tuple[int, Position]
-) -> list[Row] | None:
+def _next(connection: Connection, _now: int, argument: tuple[int, Position]) -> list[Row] | None:
     """Up to a batch of what comes next; None when some of that may be forgotten already."""
     app_id, position = argument
     params = {"app_id": app_id, "position": position.row, "limit": BATCH + 1}

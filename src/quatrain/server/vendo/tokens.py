@@ -7,13 +7,12 @@ contract has no way to say that it was refused.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 import attrs
 
 from quatrain._secret import Secret
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 from . import provider
 from .sealing import Ring
@@ -60,14 +59,14 @@ class Stored:
         return Token(access, self.token_type, self.expires_at)
 
 
-def stored(connection: sqlite3.Connection, row: int) -> Stored | None:
+def stored(connection: Connection, row: int) -> Stored | None:
     """Of the connection with this row id."""
     found = connection.execute(_SQL["token"], {"id": row}).fetchone()
     return None if found is None else Stored(row, *found)
 
 
 def put(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     row: int,
     ring: Ring,
@@ -88,9 +87,7 @@ def put(
     connection.execute(_SQL["put_token"], params)
 
 
-def renew(
-    connection: sqlite3.Connection, now: int, slug: str, had: Stored, ring: Ring
-) -> Stored | None:
+def renew(connection: Connection, now: int, slug: str, had: Stored, ring: Ring) -> Stored | None:
     """Have the provider give another; None when it refuses. *had* must be due.
 
     Of several that try at once, the first renews and the others get what it got. Raises
@@ -113,12 +110,12 @@ def renew(
     return stored(connection, had.row)
 
 
-def drop(connection: sqlite3.Connection, row: int) -> None:
+def drop(connection: Connection, row: int) -> None:
     """Forget a connection's token."""
     connection.execute(_SQL["drop_token"], {"id": row})
 
 
-def reseal(connection: sqlite3.Connection, _now: int, params: tuple[Ring, int]) -> tuple[int, int]:
+def reseal(connection: Connection, _now: int, params: tuple[Ring, int]) -> tuple[int, int]:
     """Seal some tokens anew with the ring's first key: those after a row.
 
     Answers the last row that was looked at, 0 for none, and how many were sealed. Raises

@@ -15,7 +15,7 @@ from typing import Any, Final
 from quatrain._secret import Secret
 from quatrain.errors import InputError
 from quatrain.server.names import checked
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from .records import UserTokenInvalidError
 from .safe import Safe
@@ -29,7 +29,7 @@ _MAX_LENGTH: Final = 4_096
 class UserTokens:
     """Issues and reads them; for the event loop."""
 
-    def __init__(self, store: SqliteStore, safe: Safe) -> None:
+    def __init__(self, store: Store, safe: Safe) -> None:
         self._store = store
         self._safe = safe
 

@@ -7,7 +7,6 @@ than there is, or than a cap allows. Source: contracts, Vendo, "Two modes" and "
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -16,7 +15,7 @@ import attrs
 
 from quatrain.errors import InputError
 from quatrain.server.problems import accepted
-from quatrain.server.store import SqliteStore, queries
+from quatrain.server.store import Connection, Store, queries
 from quatrain.server.times import iso_time
 
 from .events import emit_to_tenant
@@ -135,7 +134,7 @@ class Charge:
 class Wallets:
     """Every tenant's wallet; one is made with the first look into it."""
 
-    def __init__(self, store: SqliteStore, *, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, *, wake: Callable[[], None]) -> None:
         self._store = store
         self._wake = wake
 
@@ -195,7 +194,7 @@ def _check_amount(micros: int, *, least: int) -> None:
 # is decided by one transaction after the other. A refusal is returned: what was told of it stays.
 
 
-def charge(connection: sqlite3.Connection, now: int, what: Charge) -> VendoRefusedError | None:
+def charge(connection: Connection, now: int, what: Charge) -> VendoRefusedError | None:
     """Have it paid for, in the transaction that does it; or say why it must not be done."""
     held = hold(connection, now, what)
     if isinstance(held, VendoRefusedError):
@@ -204,7 +203,7 @@ def charge(connection: sqlite3.Connection, now: int, what: Charge) -> VendoRefus
     return None
 
 
-def hold(connection: sqlite3.Connection, now: int, what: Charge) -> int | VendoRefusedError:
+def hold(connection: Connection, now: int, what: Charge) -> int | VendoRefusedError:
     """Take what it costs out of the wallet, before it is done; the row that tells of it.
 
     Nobody is told before it is ``settle``d; what was not done is given back by ``release``.
@@ -218,7 +217,7 @@ def hold(connection: sqlite3.Connection, now: int, what: Charge) -> int | VendoR
     return int(connection.execute(_SQL["add_usage"], row).fetchone()[0])
 
 
-def settle(connection: sqlite3.Connection, now: int, what: Charge) -> None:
+def settle(connection: Connection, now: int, what: Charge) -> None:
     """It was done: tell the apps what it cost, and what that leaves."""
     wallet = _open(connection, now, what.tenant)
     emit_to_tenant(
@@ -234,7 +233,7 @@ def settle(connection: sqlite3.Connection, now: int, what: Charge) -> None:
         _tell_of_cap(connection, now, wallet, window)
 
 
-def release(connection: sqlite3.Connection, now: int, params: tuple[str, int]) -> None:
+def release(connection: Connection, now: int, params: tuple[str, int]) -> None:
     """It was not done: give back what was held for it. *params*: the tenant, and ``hold``'s row."""
     tenant, row_id = params
     _open(connection, now, tenant)
@@ -244,13 +243,13 @@ def release(connection: sqlite3.Connection, now: int, params: tuple[str, int]) -
         _move(connection, now, tenant, at, -micros)
 
 
-def _open(connection: sqlite3.Connection, now: int, tenant: str) -> Wallet:
+def _open(connection: Connection, now: int, tenant: str) -> Wallet:
     params = {"tenant": tenant, "credits": FIRST_CREDITS, "currency": CURRENCY, "now": now}
     return Wallet(*connection.execute(_SQL["open_wallet"], params).fetchone())
 
 
 def _refusal(
-    connection: sqlite3.Connection, now: int, wallet: Wallet, micros: int
+    connection: Connection, now: int, wallet: Wallet, micros: int
 ) -> VendoRefusedError | None:
     if micros > wallet.credits_micros:
         return BalanceExhaustedError(
@@ -271,7 +270,7 @@ def _refusal(
     return None
 
 
-def _move(connection: sqlite3.Connection, now: int, tenant: str, at: int, micros: int) -> None:
+def _move(connection: Connection, now: int, tenant: str, at: int, micros: int) -> None:
     """From the credits to what was spent in the windows of *at*; or back."""
     params = {"tenant": tenant, "micros": -micros, "now": now}
     connection.execute(_SQL["add_credits"], params).fetchone()
@@ -280,7 +279,7 @@ def _move(connection: sqlite3.Connection, now: int, tenant: str, at: int, micros
 
 
 def _spend(
-    connection: sqlite3.Connection, at: int, tenant: str, window: Window, micros: int
+    connection: Connection, at: int, tenant: str, window: Window, micros: int
 ) -> tuple[int, int, int | None, int | None]:
     params = {"tenant": tenant, "period": window, "since": began(window, at), "micros": micros}
     row: tuple[int, int, int | None, int | None]
@@ -288,18 +287,18 @@ def _spend(
     return row
 
 
-def _used(connection: sqlite3.Connection, now: int, tenant: str, window: Window) -> int:
+def _used(connection: Connection, now: int, tenant: str, window: Window) -> int:
     params = {"tenant": tenant, "period": window, "since": began(window, now)}
     row = connection.execute(_SQL["spent"], params).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _tell_balance(connection: sqlite3.Connection, now: int, wallet: Wallet) -> None:
+def _tell_balance(connection: Connection, now: int, wallet: Wallet) -> None:
     left = wallet.credits_micros
     emit_to_tenant(connection, now, wallet.tenant, "billing.balance_changed", remaining_micros=left)
 
 
-def _tell_of_cap(connection: sqlite3.Connection, now: int, wallet: Wallet, window: Window) -> None:
+def _tell_of_cap(connection: Connection, now: int, wallet: Wallet, window: Window) -> None:
     """Warn near a cap, and say when it is reached: once a window, and again for another cap."""
     cap = wallet.cap(window)
     if not cap:
@@ -320,7 +319,7 @@ def _tell_of_cap(connection: sqlite3.Connection, now: int, wallet: Wallet, windo
 
 
 def _tell_tripped(
-    connection: sqlite3.Connection, now: int, wallet: Wallet, window: Window, cap: int
+    connection: Connection, now: int, wallet: Wallet, window: Window, cap: int
 ) -> None:
     row_id, _, _, tripped = _spend(connection, now, wallet.tenant, window, 0)
     if tripped != cap:
@@ -328,31 +327,29 @@ def _tell_tripped(
         emit_to_tenant(connection, now, wallet.tenant, "billing.cap_tripped", window=window)
 
 
-def _state(connection: sqlite3.Connection, now: int, tenant: str) -> State:
+def _state(connection: Connection, now: int, tenant: str) -> State:
     return _state_of(connection, now, _open(connection, now, tenant))
 
 
-def _look(connection: sqlite3.Connection, now: int, tenant: str) -> State | None:
+def _look(connection: Connection, now: int, tenant: str) -> State | None:
     """The same, of a wallet that is there."""
     row = connection.execute(_SQL["wallet"], {"tenant": tenant}).fetchone()
     return None if row is None else _state_of(connection, now, Wallet(*row))
 
 
-def _state_of(connection: sqlite3.Connection, now: int, wallet: Wallet) -> State:
+def _state_of(connection: Connection, now: int, wallet: Wallet) -> State:
     used = {window: _used(connection, now, wallet.tenant, window) for window in WINDOWS}
     return State(wallet, used)
 
 
-def _usage(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Usage:
+def _usage(connection: Connection, now: int, params: dict[str, Any]) -> Usage:
     period: Window = params["period"]
     since = began(period, now)
     rows = connection.execute(_SQL["usage_by_provider"], {**params, "since": since})
     return Usage(period, since, dict(rows.fetchall()))
 
 
-def _top_up(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> State | WalletFullError:
+def _top_up(connection: Connection, now: int, params: dict[str, Any]) -> State | WalletFullError:
     wallet = _open(connection, now, params["tenant"])
     if wallet.credits_micros + params["micros"] > MAX_MICROS:
         return WalletFullError(f"a wallet holds at most {MAX_MICROS:,} micros")
@@ -362,7 +359,7 @@ def _top_up(
     return state
 
 
-def _set_caps(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> State:
+def _set_caps(connection: Connection, now: int, params: dict[str, Any]) -> State:
     wallet = _open(connection, now, params["tenant"])
     remove = params["remove"]
     caps = {

@@ -19,7 +19,7 @@ import attrs
 import httpx
 
 from quatrain.server.background import Background, Outage
-from quatrain.server.store import SqliteStore, StoreUnavailableError
+from quatrain.server.store import Store, StoreUnavailableError
 
 from . import outbox
 from .records import Claim, DeliveryStatus
@@ -60,7 +60,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         *,
         make_client: Callable[[], httpx.AsyncClient] = make_client,
         luck: Callable[[], float] = random.random,
@@ -99,7 +99,7 @@ class _Run:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         make_client: Callable[[], httpx.AsyncClient],
         luck: Callable[[], float],
         pace: Pace,

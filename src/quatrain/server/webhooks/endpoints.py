@@ -7,7 +7,6 @@ answer. A refusal is returned, not raised: it is an answer like another.
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ import httpx
 
 from quatrain._secret import Secret
 from quatrain.errors import InputError
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 from .records import EVERY_EVENT, Endpoint, EndpointNotFoundError
 
@@ -64,7 +63,7 @@ def check_events(events: Iterable[str]) -> frozenset[str]:
     return frozenset([EVERY_EVENT]) if EVERY_EVENT in chosen else chosen
 
 
-def add_endpoint(connection: sqlite3.Connection, now: int, params: Params) -> Endpoint:
+def add_endpoint(connection: Connection, now: int, params: Params) -> Endpoint:
     """A new endpoint of an extension. *params*: extension_id, url, events, secret (a Secret).
 
     With *replace* the extension's endpoint of that URL is taken over, if there is one: what waits
@@ -84,13 +83,13 @@ def add_endpoint(connection: sqlite3.Connection, now: int, params: Params) -> En
     return endpoint_of(row or connection.execute(_SQL["add_endpoint"], values).fetchone())
 
 
-def list_endpoints(connection: sqlite3.Connection, _now: int, params: Params) -> list[Endpoint]:
+def list_endpoints(connection: Connection, _now: int, params: Params) -> list[Endpoint]:
     """An account's endpoints, removed ones too, oldest first. *params*: account_id."""
     return [endpoint_of(row) for row in connection.execute(_SQL["endpoints_of_account"], params)]
 
 
 def remove_endpoint(
-    connection: sqlite3.Connection, now: int, params: Params
+    connection: Connection, now: int, params: Params
 ) -> Endpoint | EndpointNotFoundError:
     """Send nothing there any more; what waits is cancelled. *params*: account_id, endpoint_id.
 

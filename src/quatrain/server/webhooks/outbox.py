@@ -7,14 +7,13 @@ died, and only the newest claim of a delivery may settle it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from quatrain.server.randomness import token
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 from . import schedule
 from .endpoints import endpoint_of
@@ -46,7 +45,7 @@ class Filter:
 
 
 def add(
-    connection: sqlite3.Connection, now: int, endpoint_id: int, event_type: str, payload_json: str
+    connection: Connection, now: int, endpoint_id: int, event_type: str, payload_json: str
 ) -> str:
     """Put an event into the outbox, within the transaction of its change; returns its id.
 
@@ -69,13 +68,13 @@ def add(
 # -- the dispatcher's -----------------------------------------------------------------------------
 
 
-def next_due(connection: sqlite3.Connection, _now: int, without: Collection[int]) -> int | None:
+def next_due(connection: Connection, _now: int, without: Collection[int]) -> int | None:
     """When the next delivery is due, but for the endpoints *without*; None when nothing waits."""
     firsts = connection.execute(_SQL["first_of_each_endpoint"])
     return min((due for endpoint_id, due in firsts if endpoint_id not in without), default=None)
 
 
-def claim(connection: sqlite3.Connection, now: int, params: Params) -> list[Claim]:
+def claim(connection: Connection, now: int, params: Params) -> list[Claim]:
     """Take due deliveries; until their claims end nobody else gets them.
 
     *params*: limit, claim_ms; and per_endpoint, the most of one endpoint that may be under way,
@@ -109,7 +108,7 @@ def claim(connection: sqlite3.Connection, now: int, params: Params) -> list[Clai
     return [_claim(connection, {**values, "id": row_id}) for _, _, row_id, _ in chosen]
 
 
-def _claim(connection: sqlite3.Connection, values: Params) -> Claim:
+def _claim(connection: Connection, values: Params) -> Claim:
     row_id, delivery_id, endpoint_id, event_type, payload, attempt, until = connection.execute(
         _SQL["claim"], values
     ).fetchone()
@@ -129,7 +128,7 @@ def _claim(connection: sqlite3.Connection, values: Params) -> Claim:
     )
 
 
-def settle(connection: sqlite3.Connection, now: int, params: Params) -> DeliveryStatus | None:
+def settle(connection: Connection, now: int, params: Params) -> DeliveryStatus | None:
     """Note what came of an attempt: delivered, to be tried again, or given up.
 
     *params*: id and attempt (the claim's), outcome, luck. None: the claim is no longer the newest,
@@ -163,14 +162,14 @@ def settle(connection: sqlite3.Connection, now: int, params: Params) -> Delivery
 
 
 def get_delivery(
-    connection: sqlite3.Connection, _now: int, params: Params
+    connection: Connection, _now: int, params: Params
 ) -> Delivery | DeliveryNotFoundError:
     """One delivery. *params*: account_id, delivery_id."""
     row = connection.execute(_SQL["get"].format(columns=_COLUMNS), params).fetchone()
     return DeliveryNotFoundError("there is no such delivery") if row is None else _delivery(row)
 
 
-def list_deliveries(connection: sqlite3.Connection, _now: int, params: Params) -> DeliveriesPage:
+def list_deliveries(connection: Connection, _now: int, params: Params) -> DeliveriesPage:
     """A page of an account's deliveries, newest first.
 
     *params*: account_id, filter, limit, before (the ``next`` of the page before it, or None).
@@ -209,7 +208,7 @@ def list_deliveries(connection: sqlite3.Connection, _now: int, params: Params) -
 
 
 def resend(
-    connection: sqlite3.Connection, now: int, params: Params
+    connection: Connection, now: int, params: Params
 ) -> Delivery | DeliveryNotFoundError | EndpointRemovedError:
     """Send a delivery again, whatever its status: same id, due now, as many tries as a new one.
 

@@ -81,6 +81,11 @@ SELECT id, status, fence_token, lease_token_hash, agent_id, run_id, lease_expire
 FROM effects
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
 
+-- lock --
+-- Changes nothing: the row stays as it is until the transaction's end.
+UPDATE effects SET updated_at = updated_at
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+
 -- add_event --
 -- By position: of all statements it runs most often, and names cost a third of its time.
 INSERT INTO effect_events (effect_id, type, at, fence_token, agent_id, run_id, detail)

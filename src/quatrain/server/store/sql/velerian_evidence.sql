@@ -44,3 +44,4 @@ SELECT sequence, chain_hash, body_hash,
 FROM velerian_packs
 WHERE tenant = :tenant AND sequence > :after AND sequence <= :last_sequence
 ORDER BY sequence
+LIMIT :limit

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import sqlite3
 from typing import Any, Final
 
 import attrs
@@ -27,7 +26,7 @@ from quatrain.server.endpoint import read_body
 from quatrain.server.problems import ProblemError, accepted, internal_error
 from quatrain.server.randomness import token
 from quatrain.server.routes import Routes
-from quatrain.server.store import StoreUnavailableError
+from quatrain.server.store import Connection, StoreUnavailableError
 from quatrain.server.vendo import connections, return_to
 from quatrain.server.vendo.call import Services
 from quatrain.server.vendo.connections import Wanted
@@ -315,7 +314,7 @@ class ConnectPage:
 
 
 def _decide(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: int,
     decision: tuple[bytes, Outcome, Secret | None, Ring | None],
 ) -> Visit | VisitOverError:

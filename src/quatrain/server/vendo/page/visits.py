@@ -7,13 +7,12 @@ the app's state, the database has hashes only. An app's state is good for one vi
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
 from quatrain.server.problems import RefusedError
-from quatrain.server.store import queries
+from quatrain.server.store import Connection, queries
 
 LASTS_MS: Final = 15 * 60 * 1_000
 """How long a person has to decide."""
@@ -94,9 +93,7 @@ def state_digest(state: str) -> bytes:
     return hashlib.sha256(state.encode("ascii")).digest()
 
 
-def begin(
-    connection: sqlite3.Connection, now: int, params: dict[str, Any]
-) -> bytes | VisitRefusedError:
+def begin(connection: Connection, now: int, params: dict[str, Any]) -> bytes | VisitRefusedError:
     """Begin a visit, or go on with it: an operation of the store, which answers its digest.
 
     *params*: ``app_id``, ``user_id``, ``slug``, ``state`` (hashed), ``return_to``, ``digest`` of a
@@ -116,7 +113,7 @@ def begin(
     return bytes(digest) if now < expires_at else VisitOverError()
 
 
-def find(connection: sqlite3.Connection, now: int, digest: bytes) -> Visit | None:
+def find(connection: Connection, now: int, digest: bytes) -> Visit | None:
     """The visit that a token opens: a read of the store. None when it is over without a decision.
 
     A decided one is found as long, and tells again what was decided.
@@ -129,7 +126,7 @@ def find(connection: sqlite3.Connection, now: int, digest: bytes) -> Visit | Non
 
 
 def decide(
-    connection: sqlite3.Connection, now: int, digest: bytes, outcome: Outcome
+    connection: Connection, now: int, digest: bytes, outcome: Outcome
 ) -> tuple[Visit, bool] | VisitOverError:
     """Decide, inside a transaction; answers the visit, and whether this was the decision.
 

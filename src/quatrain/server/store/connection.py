@@ -1,0 +1,74 @@
+"""What an operation of the store sees of its database: plain SQL, the same on every kind.
+
+Statements are written once. ``:name`` and ``?`` stand for values; a row is a tuple of str, int,
+bytes and None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+
+class Rows(Protocol):
+    """What came of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """The rows that an INSERT, UPDATE or DELETE has changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row; None when there is none."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def close(self) -> None:
+        """Read no more of them."""
+        ...
+
+
+class Connection(Protocol):
+    """A connection in a transaction, which the store begins and ends."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Rows:
+        """Run one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Rows:
+        """Run one statement for each of the parameters."""
+        ...
+
+
+Operation: TypeAlias = Callable[[Any, int, Any], Any]
+"""``operation(connection, now, argument)``: now is in milliseconds since 1970."""
+
+O = TypeVar("O", bound=Operation)  # noqa: E741  what it stands for
+Place: TypeAlias = Callable[[Any], tuple[Any, ...]]
+
+SIDE_BY_SIDE: Final[dict[Operation, Place]] = {}
+"""The operations that may run while other processes write, and the place of each in its batch."""
+
+
+def side_by_side(place: Place) -> Callable[[O], O]:
+    """Mark an operation that is right whatever else is written at the same time.
+
+    Its statements judge and change a row at once (``UPDATE … WHERE …``, ``INSERT … ON CONFLICT …
+    WHERE …``) or lock it first: what it read can't have changed when it writes. Every other
+    operation may rely on being the only one, in all processes on the database. SQLite has one
+    writer anyway; on PostgreSQL the others take turns, and these do not wait for them.
+
+    *place* takes the argument and tells which row is changed: in one batch the rows are locked in
+    the order of their places, so that batches of several processes don't lock each other out.
+    """
+
+    def mark(operation: O) -> O:
+        SIDE_BY_SIDE[operation] = place
+        return operation
+
+    return mark
