@@ -64,7 +64,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Two type checkers on the package, the scripts, the examples and the typing tests."""
-    session.install("-e", ".[server,otel]", *_group("types"))
+    session.install("-e", ".[server,postgres,otel]", *_group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -72,7 +72,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The whole suite under each Python; with coverage under the first, two at a time elsewhere."""
-    session.install("-e", ".[server,otel]", *_group("tests"))
+    session.install("-e", ".[server,postgres,otel]", *_group("tests"))
     if session.python != PYTHONS[0]:
         session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
         return

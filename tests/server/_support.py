@@ -14,7 +14,7 @@ import httpx
 from quatrain._secret import Secret
 from quatrain.server.keys import KeyRing
 from quatrain.server.ledger import EffectId, Granted, Holder, Ledger
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import PostgresURL, Store
 
 START = 1_800_000_000_000
 """2027-01-15T08:00:00.000Z."""
@@ -34,7 +34,7 @@ class ServerClock:
         self.now += ms
 
 
-def make_realm(store: SqliteStore, tenant: str, mode: str) -> int:
+def make_realm(store: Store, tenant: str, mode: str) -> int:
     """The id of a tenant's realm, without a key to it."""
 
     def insert(connection: sqlite3.Connection, _now: int, _: None) -> int:
@@ -57,6 +57,17 @@ async def trail(ledger: Ledger, effect: EffectId) -> list[tuple[str, int]]:
     """The audit trail as (type, fence token)."""
     page = await ledger.events(effect, limit=200)
     return [(event.type.value, event.fence_token) for event in page.items]
+
+
+def as_argument(database: Path | PostgresURL) -> str:
+    """For the command line of a process that works on the same database."""
+    return database.secret.reveal() if isinstance(database, PostgresURL) else str(database)
+
+
+def second(store: Store, kind: type | None = None) -> Any:
+    """A further store on the database of another; *kind* overrides some of what it does."""
+    made = type(store) if kind is None else type(kind.__name__, (kind, type(store)), {})
+    return made(store.database, now_ms=store.now_ms)
 
 
 def sqlite_lock_is_held(database: Path) -> bool:

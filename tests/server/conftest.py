@@ -11,7 +11,9 @@ from starlette.applications import Starlette
 
 from quatrain.server import Settings, create_app
 from quatrain.server.ledger import Ledger
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import PostgresURL, Store, store_on
+from quatrain.server.vendo.sealing import new_key
+from tests._postgres import PostgresServer, postgres_server
 
 from ._support import Client, ServerClock, make_realm
 
@@ -27,29 +29,63 @@ def clock() -> ServerClock:
     return ServerClock()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "quatrain.db"
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever uses a database is tested on both kinds, unless it is about files."""
+    if "database" in metafunc.fixturenames:
+        on_file = metafunc.definition.get_closest_marker("on_file") is not None
+        kinds = ["sqlite"] if on_file else ["sqlite", "postgres"]
+        metafunc.parametrize("database", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: PostgresServer) -> str:
+    """A database that others are copied from: faster than running every step again."""
+    name = postgres.create()
+    with store_on(postgres.url(name)):
+        return name
 
 
 @pytest.fixture
-def store(database: Path, clock: ServerClock) -> Iterator[SqliteStore]:
-    with SqliteStore(database, now_ms=clock) as store:
+def postgres_url(postgres: PostgresServer, migrated: str) -> Iterator[PostgresURL]:
+    name = postgres.create(migrated)
+    yield PostgresURL.of(postgres.url(name))
+    postgres.drop(name)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | PostgresURL:
+    """Where the platform's data is to be."""
+    if request.param == "sqlite":
+        return tmp_path / "quatrain.db"
+    url: PostgresURL = request.getfixturevalue("postgres_url")
+    request.getfixturevalue("monkeypatch").setenv("QUATRAIN_SECRET_KEY", new_key().reveal())
+    return url
+
+
+@pytest.fixture
+def store(database: Path | PostgresURL, clock: ServerClock) -> Iterator[Store]:
+    with store_on(database, now_ms=clock) as store:
         yield store
 
 
 @pytest.fixture
-def realm(store: SqliteStore) -> int:
+def realm(store: Store) -> int:
     return make_realm(store, "acme", "test")
 
 
 @pytest.fixture
-def ledger(store: SqliteStore) -> Ledger:
+def ledger(store: Store) -> Ledger:
     return Ledger(store)
 
 
 @pytest.fixture
-async def app(database: Path, clock: ServerClock) -> AsyncIterator[Starlette]:
+async def app(database: Path | PostgresURL, clock: ServerClock) -> AsyncIterator[Starlette]:
     app = create_app(Settings(database=database), now_ms=clock)
     async with app.router.lifespan_context(app):
         yield app

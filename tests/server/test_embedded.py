@@ -24,6 +24,8 @@ from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.server.local import LocalPlatform
 from quatrain.verity import AsyncVerityClient, VerityAuthenticationError, VerityClient
 
+from ._support import as_argument
+
 LONG = 60.0  # for what must happen, however slow the machine is
 
 
@@ -375,7 +377,7 @@ with EmbeddedPlatform(sys.argv[1]) as platform:
 
 def start_host(database):
     process = subprocess.Popen(
-        [sys.executable, "-c", HOST, str(database)],
+        [sys.executable, "-c", HOST, as_argument(database)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -12,7 +12,7 @@ import pytest
 
 from quatrain.server.idempotency import InFlight, KeyReusedError, Once, fingerprint, once
 from quatrain.server.problems import ProblemError, RefusedError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 CLAIM = Once("caller", "key", b"print")
 
@@ -32,7 +32,7 @@ class Body:
 class Writer:
     """Tries to insert a realm under a claim, and counts."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
         self.ran = 0
 
@@ -61,7 +61,7 @@ class Writer:
 
 
 @pytest.fixture
-def write(store: SqliteStore) -> Writer:
+def write(store: Store) -> Writer:
     return Writer(store)
 
 

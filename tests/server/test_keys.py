@@ -9,7 +9,7 @@ import pytest
 
 from quatrain.errors import InputError
 from quatrain.server.keys import DEFAULT_SCOPES, KeyRing, Mode
-from quatrain.server.store import SqliteStore, StoreUnavailableError
+from quatrain.server.store import Store, StoreUnavailableError
 
 from ._support import START, Client, ServerClock
 
@@ -30,7 +30,7 @@ def seconds() -> Monotonic:
 
 
 @pytest.fixture
-def keys(store: SqliteStore, seconds: Monotonic) -> KeyRing:
+def keys(store: Store, seconds: Monotonic) -> KeyRing:
     return KeyRing(store, monotonic=seconds)
 
 
@@ -45,8 +45,9 @@ def test_a_key_says_what_it_is_for_and_is_long(keys: KeyRing) -> None:
     assert (key.scopes, key.created_at, key.revoked_at) == (DEFAULT_SCOPES, START, None)
 
 
+@pytest.mark.on_file
 def test_the_secret_is_shown_once_and_stored_nowhere(
-    keys: KeyRing, store: SqliteStore, database: Path
+    keys: KeyRing, store: Store, database: Path
 ) -> None:
     """Neither repr nor any file of the database holds it."""
     key, secret = keys.create()
@@ -67,7 +68,7 @@ async def test_a_key_is_recognised_until_it_is_revoked(keys: KeyRing) -> None:
 
 
 async def test_another_process_sees_the_revocation_within_a_second(
-    keys: KeyRing, store: SqliteStore, seconds: Monotonic
+    keys: KeyRing, store: Store, seconds: Monotonic
 ) -> None:
     """What is cached is trusted for a second, no longer."""
     key, secret = keys.create()
@@ -99,7 +100,7 @@ def test_revoking_what_is_not_there_is_an_input_error(keys: KeyRing, key_id: str
 
 
 async def test_a_revocation_overtakes_a_look_up(
-    keys: KeyRing, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    keys: KeyRing, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was found just before is not remembered after it."""
     key, secret = keys.create()
@@ -117,7 +118,7 @@ async def test_a_revocation_overtakes_a_look_up(
 
 
 async def test_a_key_is_recognised_while_nothing_can_be_written(
-    keys: KeyRing, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    keys: KeyRing, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reads go on when the note of its use has to be left out."""
     _, secret = keys.create()

@@ -373,6 +373,7 @@ def test_a_holder_does_not_show_its_token(realm: int) -> None:
     assert "s3cret" not in repr(Holder(EffectId(realm, "ns", "k"), 1, "s3cret"))
 
 
+@pytest.mark.on_file
 async def test_the_lease_token_is_not_in_the_database(
     ledger: Ledger, effect: EffectId, database: object
 ) -> None:

@@ -9,9 +9,8 @@ accepted of any fence but the newest.
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import itertools
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
@@ -24,15 +23,18 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
+    run_state_machine_as_test,
 )
 
 from quatrain.server.ledger import Cached, EffectId, Holder, Ledger
 from quatrain.server.problems import RefusedError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
-from ._support import ServerClock, make_realm
+from ._support import START, ServerClock, make_realm
 
 T = TypeVar("T")
+
+_numbers = itertools.count()
 
 KEYS = ["a", "b"]
 AGENTS = ["ann", "bob", "cy"]
@@ -119,20 +121,18 @@ class LedgerMachine(RuleBasedStateMachine):
 
     leases: Bundle[Holder] = Bundle("leases")
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store, clock: ServerClock) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.directory = tempfile.TemporaryDirectory()
-        self.clock = ServerClock()
-        self.store = SqliteStore(Path(self.directory.name) / "quatrain.db", now_ms=self.clock)
-        self.store.open()
-        self.realm = make_realm(self.store, "acme", "test")
+        self.clock = clock
+        self.store = store
+        clock.now = START
+        # another one for each history
+        self.realm = make_realm(self.store, f"tenant-{next(_numbers)}", "test")
         self.ledger = Ledger(self.store)
         self.model = {key: Model() for key in KEYS}
 
     def teardown(self) -> None:
-        self.store.close()
-        self.directory.cleanup()
         self.runner.close()
 
     def answer(self, request: Coroutine[Any, Any, T]) -> T | str:
@@ -280,10 +280,14 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert ends[-1] == "COMMITTED"
 
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+def test_the_ledger_does_what_the_model_does(store: Store, clock: ServerClock) -> None:
+    """Whatever the history."""
+    run_state_machine_as_test(
+        lambda: LedgerMachine(store, clock),
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

@@ -12,6 +12,8 @@ import pytest
 from quatrain.errors import ConfigError
 from quatrain.server.store import SqliteStore, migrations, queries
 
+pytestmark = pytest.mark.on_file
+
 _OPEN = """
 import sys
 from quatrain.server.store import SqliteStore

@@ -197,6 +197,7 @@ async def test_a_bug_in_the_middle_of_an_answer_breaks_the_connection() -> None:
 # -- health ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_file
 async def test_health_is_a_write_that_worked(client: Client, database: Path) -> None:
     """It reaches the disk."""
     response = await client.http.get("http://localhost/healthz")
@@ -207,6 +208,7 @@ async def test_health_is_a_write_that_worked(client: Client, database: Path) -> 
     assert at == 1_800_000_000_000
 
 
+@pytest.mark.on_file
 async def test_an_unusable_database_is_unhealthy_and_unavailable(
     client: Client, database: Path
 ) -> None:

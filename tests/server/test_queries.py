@@ -9,7 +9,7 @@ import pytest
 
 from quatrain.server.ledger import Filter, Status
 from quatrain.server.ledger.queries import list_effects
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 
 class Explained:
@@ -38,8 +38,9 @@ class Explained:
         (Filter(case="c", workflow="w", status=Status.EXPIRED), "effects_of_case"),
     ],
 )
+@pytest.mark.on_file
 def test_lists_use_an_index_that_has_their_order(
-    store: SqliteStore, wanted: Filter, index: str, before: int | None
+    store: Store, wanted: Filter, index: str, before: int | None
 ) -> None:
     """One search, and nothing is sorted."""
 

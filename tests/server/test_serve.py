@@ -22,6 +22,8 @@ from quatrain.server.serve import bind, run, url_of
 from quatrain.server.store import SqliteStore
 from quatrain.server.velocity import seeding
 
+pytestmark = pytest.mark.on_file
+
 _SERVE = """
 import sys
 from quatrain.server.settings import Settings

@@ -12,6 +12,8 @@ import pytest
 from quatrain.errors import ConfigError
 from quatrain.server import Settings
 
+pytestmark = pytest.mark.on_file
+
 
 def test_the_defaults_stay_on_this_machine() -> None:
     """A file in the current directory, on the loopback."""

@@ -19,6 +19,8 @@ from quatrain.server.store.files import DatabaseFile
 
 from ._support import START, sqlite_lock_is_held
 
+pytestmark = pytest.mark.on_file
+
 Connection = sqlite3.Connection
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 from quatrain.server.keys import ALL_SCOPES, DEFAULT_SCOPES, Key, KeyRing, Mode
 from quatrain.server.settings import Settings
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import store_on
 
-from .options import database_option, json_option
+from .options import Database, check_there, database_option, json_option
 from .output import note, print_json, print_table
 from .tables import table
 from .text import cell, printable
@@ -39,7 +38,7 @@ def keys() -> None:
     multiple=True,
     help="What it may do; everything about effects by default. Repeatable.",
 )
-def create(database: Path, live: bool, name: str, tenant: str, scopes: tuple[str, ...]) -> None:
+def create(database: Database, live: bool, name: str, tenant: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it, this once.
 
     Only the key goes to standard output:
@@ -63,7 +62,7 @@ def create(database: Path, live: bool, name: str, tenant: str, scopes: tuple[str
 @keys.command("list")
 @database_option
 @json_option
-def list_(database: Path, as_json: bool) -> None:
+def list_(database: Database, as_json: bool) -> None:
     """List the keys, revoked ones too.
 
     Only the first characters of each are known.
@@ -85,7 +84,7 @@ def list_(database: Path, as_json: bool) -> None:
 @keys.command()
 @database_option
 @click.argument("key_id")
-def revoke(database: Path, key_id: str) -> None:
+def revoke(database: Database, key_id: str) -> None:
     """Revoke the key KEY_ID, which `keys list` shows.
 
     Within a second nobody gets in with it.
@@ -96,10 +95,10 @@ def revoke(database: Path, key_id: str) -> None:
 
 
 @contextmanager
-def _key_ring(database: Path, *, must_exist: bool = False) -> Iterator[KeyRing]:
-    if must_exist and not database.exists():
-        raise click.ClickException(f"there is no database {printable(str(database))}")
-    with SqliteStore(Settings(database=database).database) as store:
+def _key_ring(database: Database, *, must_exist: bool = False) -> Iterator[KeyRing]:
+    if must_exist:
+        check_there(database)
+    with store_on(Settings(database=database).database) as store:
         yield KeyRing(store)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -18,8 +17,7 @@ from quatrain._structure import SNAKE_CASE
 from quatrain._sync.transport import Call, Transport
 from quatrain.errors._family import SHARED
 
-from .options import database_option, given
-from .text import printable
+from .options import Database, check_there, database_option, given
 
 __all__ = ["Management", "ManagementOptions", "management_options"]
 
@@ -60,7 +58,7 @@ class ManagementOptions:
 
     url: str | None
     api_key: Secret
-    database: Path
+    database: Database
     tenant: str
 
     @contextmanager
@@ -79,8 +77,8 @@ class ManagementOptions:
             with _client(f"{self.url.rstrip('/')}{PREFIX}", self.api_key, None) as client:
                 yield client
             return
-        if not (create or self.database.exists()):
-            raise click.ClickException(f"there is no database {printable(str(self.database))}")
+        if not create:
+            check_there(self.database)
         from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
 
         with (
@@ -140,7 +138,7 @@ def management_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_platform(
-        *, database: Path, url: str | None, api_key: str | None, tenant: str, **options: Any
+        *, database: Database, url: str | None, api_key: str | None, tenant: str, **options: Any
     ) -> Any:
         typed = given("database", "url", "api_key", "tenant")
         if "database" in typed:

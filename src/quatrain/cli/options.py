@@ -7,18 +7,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 import click
 
 from quatrain._secret import Secret
 from quatrain._wire import loads
+from quatrain.errors import ConfigError
+from quatrain.server.store.postgres_url import PostgresURL
 from quatrain.verity import VerityClient
 
+from .text import printable
+
 __all__ = [
+    "Database",
     "LedgerOptions",
     "actions_option",
+    "check_there",
     "database_option",
     "given",
     "json_option",
@@ -28,17 +34,51 @@ __all__ = [
     "runner_option",
 ]
 
-_DATABASE: Final = click.Path(dir_okay=False, path_type=Path)
-_EXISTING_DATABASE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+Database: TypeAlias = Path | PostgresURL
+
+
+class _DatabaseType(click.ParamType[Database]):
+    """A SQLite file, or the address of a PostgreSQL database."""
+
+    name = "database"
+
+    def __init__(self, *, exists: bool = False) -> None:
+        self._path = click.Path(exists=exists, dir_okay=False, path_type=Path)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """As the help shows it."""
+        return "FILE|postgresql://…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Database:
+        """Never shows an address, which holds a password."""
+        if isinstance(value, PostgresURL):
+            return value
+        if isinstance(value, str) and PostgresURL.is_one(value):
+            try:
+                return PostgresURL.of(value)
+            except ConfigError as exc:
+                self.fail(str(exc), param, ctx)
+        path: Path = self._path.convert(value, param, ctx)
+        return path
+
+
+def check_there(database: Database) -> None:
+    """Raises ClickException for a file that there is not."""
+    if isinstance(database, Path) and not database.exists():
+        raise click.ClickException(f"there is no database {printable(str(database))}")
+
 
 database_option: Final = click.option(
     "--database",
-    type=_DATABASE,
+    type=_DatabaseType(),
     default="quatrain.db",
     envvar="QUATRAIN_DATABASE",
     show_default=True,
     show_envvar=True,
-    help="The platform's SQLite file.",
+    help="The platform's SQLite file, or postgresql://USER@HOST/NAME. An address with a password is"
+    " better given in the environment: others can see command lines.",
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 limit_option: Final = click.option(
@@ -105,7 +145,7 @@ class LedgerOptions:
 
     base_url: str | None
     api_key: Secret
-    database: Path | None
+    database: Database | None
     live: bool
     tenant: str
 
@@ -124,7 +164,7 @@ class LedgerOptions:
             yield client
 
     @contextmanager
-    def _open_file(self, database: Path) -> Iterator[VerityClient]:
+    def _open_file(self, database: Database) -> Iterator[VerityClient]:
         from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
 
         with (
@@ -155,8 +195,8 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--database",
-        type=_EXISTING_DATABASE,
-        help="A ledger of this machine, read from its SQLite file.",
+        type=_DatabaseType(exists=True),
+        help="A ledger of this machine, read from its SQLite file; or postgresql://USER@HOST/NAME.",
     ),
     click.option("--live", is_flag=True, help="With --database: its live data, not its test data."),
     click.option(
@@ -173,7 +213,7 @@ def ledger_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *,
         base_url: str | None,
         api_key: str | None,
-        database: Path | None,
+        database: Database | None,
         live: bool,
         tenant: str,
         **options: Any,

@@ -13,7 +13,7 @@ import click
 from quatrain.server.serve import run
 from quatrain.server.settings import DEFAULT_PORT, Settings
 
-from .options import actions_option, database_option, runner_option
+from .options import Database, actions_option, database_option, runner_option
 from .text import printable
 
 __all__ = ["serve"]
@@ -57,7 +57,7 @@ __all__ = ["serve"]
 @runner_option
 @actions_option
 def serve(
-    database: Path,
+    database: Database,
     host: str,
     port: int,
     allow_remote: bool,
@@ -72,7 +72,8 @@ def serve(
     Requests under way are then finished, and what was answered is on the disk.
 
     What is connected in Vendo is sealed with the key in QUATRAIN_SECRET_KEY (32 random bytes in
-    base64), or in a file beside the database, which is made when it is first needed.
+    base64), or in a file beside the database, which is made when it is first needed. On PostgreSQL
+    it has to be in the environment.
     """
     settings = Settings(
         database=database,
@@ -87,7 +88,10 @@ def serve(
     )
 
     name = printable(str(database))
-    file = f"--database {shlex.quote(name)}"
+    # the address of a PostgreSQL database holds a password: where it is set, no command shows it
+    file = '"--database=$QUATRAIN_DATABASE"'
+    if isinstance(database, Path):
+        file = f"--database {shlex.quote(name)}"
 
     def announce(url: str) -> None:
         greeting = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -14,7 +13,7 @@ import click
 from quatrain._secret import Secret
 from quatrain.velerian import VelerianClient
 
-from .options import database_option, given
+from .options import Database, check_there, database_option, given
 
 __all__ = ["VelerianOptions", "velerian_options"]
 
@@ -25,7 +24,7 @@ class VelerianOptions:
 
     base_url: str | None
     api_key: Secret
-    database: Path
+    database: Database
     tenant: str
 
     @contextmanager
@@ -35,8 +34,7 @@ class VelerianOptions:
             with VelerianClient(api_key=self.api_key, base_url=self.base_url) as client:
                 yield client
             return
-        if not self.database.exists():
-            raise click.ClickException(f"there is no database {str(self.database)!r}")
+        check_there(self.database)
         from quatrain.server.local import LocalPlatform  # noqa: PLC0415  the web framework is slow
 
         with (
@@ -75,7 +73,12 @@ def velerian_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_velerian(
-        *, database: Path, base_url: str | None, api_key: str | None, tenant: str, **options: Any
+        *,
+        database: Database,
+        base_url: str | None,
+        api_key: str | None,
+        tenant: str,
+        **options: Any,
     ) -> Any:
         typed = given("database", "base_url", "api_key", "tenant")
         if "database" in typed:

@@ -19,7 +19,7 @@ from .manage import ManageAPI, Services
 from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import method_not_allowed, not_found
 from .settings import Settings
-from .store import SqliteStore, Store, StoreUnavailableError, wall_clock_ms
+from .store import Store, StoreUnavailableError, store_on
 from .velerian import seeding as velerian_seeding
 from .velerian.api import VelerianAPI
 from .velerian.call import Services as VelerianServices
@@ -40,7 +40,7 @@ _PROBE_TIMEOUT: Final = 5.0
 
 
 def create_app(
-    settings: Settings | None = None, *, now_ms: Callable[[], int] = wall_clock_ms
+    settings: Settings | None = None, *, now_ms: Callable[[], int] | None = None
 ) -> Starlette:
     """The app, not yet started: its lifespan opens the store, fills a new one, and closes it.
 
@@ -49,11 +49,11 @@ def create_app(
     halves), and ``dispatcher`` (of webhooks) and ``run_worker``, which work in the background. To
     learn of an unusable database as a ConfigError, call ``app.state.store.open()`` first; the
     lifespan then finds it open. A server that is about to wait for the requests under way calls
-    ``app.state.vendo.streams.close()`` first: streams of events go on for ever. ``now_ms`` is the
-    server's clock, in milliseconds since 1970.
+    ``app.state.vendo.streams.close()`` first: streams of events go on for ever. ``now_ms``, in
+    milliseconds since 1970, replaces the server's clock.
     """
     settings = settings or Settings()
-    store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
+    store = store_on(settings.database, now_ms=now_ms, readers=settings.readers)
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
     run_worker = RunWorker(store, settings.velerian_runner)
@@ -80,6 +80,13 @@ def create_app(
             await seed_once(store, settings.seed)
             await velerian_seeding.seed_once(store)
             async with AsyncExitStack() as stack:
+                # of what other processes on the database write
+                for table, wake in (
+                    ("vendo_events", vendo.streams.wake),
+                    ("webhook_deliveries", dispatcher.wake),
+                    ("velerian_runs", run_worker.wake),
+                ):
+                    stack.callback(store.listen(table, wake))
                 await stack.enter_async_context(vendo.proxy.running())
                 await stack.enter_async_context(vendo.streams.running())
                 if settings.background:

@@ -25,6 +25,7 @@ from .lent import Lent
 from .local import LocalPlatform
 from .protocol import Protocol
 from .serve import KEEP_ALIVE, StoppingServer, bind, url_of
+from .settings import Settings
 from .velerian.runner import Runner, echo
 from .vendo.actions import Action, Run
 
@@ -215,7 +216,9 @@ class EmbeddedPlatform:
 
     def __repr__(self) -> str:
         where = f" on {self._serving.url}" if self._serving is not None else ""
-        return f"<EmbeddedPlatform {os.fspath(self.database)!r}{where}>"
+        # an address of PostgreSQL's has a password
+        name = str(Settings(database=self.database).database)
+        return f"<EmbeddedPlatform {name!r}{where}>"
 
 
 _platforms: weakref.WeakSet[EmbeddedPlatform] = weakref.WeakSet()

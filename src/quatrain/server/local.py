@@ -21,7 +21,7 @@ from .keys import KeyRing, Mode
 from .lent import Lent
 from .portal import AsyncPortalTransport, Portal, PortalTransport
 from .settings import Settings
-from .store import StoreUnavailableError
+from .store import PostgresURL, StoreUnavailableError
 from .velerian.runner import Runner, echo
 from .velocity.seeding import SLUG
 from .vendo.actions import Action, Run
@@ -44,7 +44,8 @@ class LocalPlatform:
     memory only: the database neither stores nor lists them, and nothing is left to revoke.
     ``webhook_secret`` signs the webhooks of ``add_webhook``. What is connected in Vendo is sealed
     with the key in the environment's QUATRAIN_SECRET_KEY, or in the file ``<database>.key``, which
-    is made when it is first needed.
+    is made when it is first needed. The *database* may be one of PostgreSQL's, too:
+    ``postgresql://…``.
 
     A new database is filled with *seed*, a made-up business of the tenant "local", or nothing.
     Without *background*, webhooks and runs that wait in the database are left to other platforms on
@@ -59,7 +60,7 @@ class LocalPlatform:
 
     def __init__(
         self,
-        database: str | PathLike[str],
+        database: str | PathLike[str] | PostgresURL,
         *,
         lent: Lent | None = None,
         live: bool = False,

@@ -12,6 +12,7 @@ import attrs
 from quatrain._secret import Secret
 from quatrain.errors import ConfigError
 
+from .store.postgres_url import PostgresURL
 from .velerian.runner import Runner, checked, echo, load
 from .vendo import actions
 from .vendo.actions import Actions
@@ -22,8 +23,12 @@ DEFAULT_PORT: Final = 8787
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def _path(value: str | os.PathLike[str]) -> Path:
+def _database(value: str | os.PathLike[str] | PostgresURL) -> Path | PostgresURL:
+    if isinstance(value, PostgresURL):
+        return value
     text = os.fspath(value)
+    if PostgresURL.is_one(text):
+        return PostgresURL.of(text)
     if text in {"", ":memory:"}:
         raise ConfigError(
             f"database {text!r} is no file: a ledger must outlive its process; "
@@ -96,8 +101,9 @@ def _check_delivery(_: Any, __: Any, delivery: str) -> None:
 class Settings:
     """Checked when made; raises ConfigError naming the setting that is wrong."""
 
-    database: Path = attrs.field(default=Path("quatrain.db"), converter=_path)
-    """The SQLite file; created when missing, in a directory that exists."""
+    database: Path | PostgresURL = attrs.field(default=Path("quatrain.db"), converter=_database)
+    """The SQLite file; created when missing, in a directory that exists. Or a PostgreSQL database,
+    as ``postgresql://USER:PASSWORD@HOST:5432/NAME``; its tables are created when missing."""
     host: str = attrs.field(default="127.0.0.1", validator=_check_host)
     """The address to listen on."""
     port: int = attrs.field(default=DEFAULT_PORT, validator=_check_port)
@@ -140,7 +146,7 @@ class Settings:
     """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or
     several such with commas between, of which the first seals and all open. By default that of the
     environment variable QUATRAIN_SECRET_KEY, else that of the file ``<database>.key``, which is
-    made when it is first needed."""
+    made when it is first needed. Beside a PostgreSQL database there is no such file."""
 
     @property
     def loopback(self) -> bool:

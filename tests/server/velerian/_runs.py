@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velerian.networks import Networks
 from quatrain.server.velerian.runner import Request, Runner
 from quatrain.server.velerian.runs import Run, Runs
@@ -82,7 +82,7 @@ class Asked:
 class Place:
     """The tenant "acme" with the networks "open" and "guarded"."""
 
-    store: SqliteStore
+    store: Store
     runs: Runs
     networks: Networks
 
@@ -118,14 +118,14 @@ class Place:
         return [json.loads(body) for (body,) in found]
 
 
-async def make_place(store: SqliteStore) -> Place:
+async def make_place(store: Store) -> Place:
     place = Place(store, Runs(store), Networks(store))
     await place.networks.create("acme", "open", name="Open", model_id="model-1")
     await place.networks.create("acme", "guarded", policy=GUARDED)
     return place
 
 
-def rows(store: SqliteStore, statement: str) -> list[tuple[Any, ...]]:
+def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
     """What a query finds."""
 
     def query(connection: sqlite3.Connection, _now: int, _: None) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 from .._support import ServerClock
 from ._core import Caller, Model
@@ -19,7 +19,7 @@ from ._runs import Place, make_place
 
 
 @pytest.fixture
-async def place(store: SqliteStore) -> Place:
+async def place(store: Store) -> Place:
     return await make_place(store)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quatrain.errors import InputError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velerian.abps import Abps
 from quatrain.server.velerian.records import Abp, AbpRetiredError, ExistsError, NotThereError
 
@@ -16,17 +16,17 @@ from ._core import POLICY, rows
 
 
 @pytest.fixture
-def abps(store: SqliteStore) -> Abps:
+def abps(store: Store) -> Abps:
     return Abps(store)
 
 
-def audited(store: SqliteStore) -> list[tuple[Any, ...]]:
+def audited(store: Store) -> list[tuple[Any, ...]]:
     return rows(
         store, "SELECT actor_user_id, action, resource_id, detail FROM velerian_audit ORDER BY id"
     )
 
 
-async def test_a_life(abps: Abps, store: SqliteStore, clock: ServerClock) -> None:
+async def test_a_life(abps: Abps, store: Store, clock: ServerClock) -> None:
     """A draft, deployed, retired; what changes nothing is told to nobody."""
     made = await abps.create("acme", name="Pay", policy={}, abp_id="pay")
     assert Abp("pay", "Pay", "draft", "{}", START, START) == made

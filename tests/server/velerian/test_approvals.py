@@ -181,6 +181,7 @@ async def test_a_model_that_fails(caller: Caller, held: dict[str, Any], model: M
     )
 
 
+@pytest.mark.on_file
 async def test_it_is_decided_whole_or_not_at_all(caller: Caller, held: dict[str, Any]) -> None:
     """Whatever part of the transaction fails, it waits on."""
     store = caller.app.state.store

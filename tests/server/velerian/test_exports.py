@@ -329,6 +329,7 @@ async def test_an_export_that_is_refused_by_the_log_is_not_made(
         ("export", "INDEX sqlite_autoindex_velerian_exports_1 (export_id=?)"),
     ],
 )
+@pytest.mark.on_file
 async def test_rows_are_found_through_an_index(site: Site, statement: str, index: str) -> None:
     """However many packs there are."""
     names = ("tenant", "abp_id", "subject_id", "since", "after", "last_sequence")

@@ -9,7 +9,7 @@ import pytest
 from quatrain._secret import Secret
 from quatrain.errors import InputError
 from quatrain.server.recognizer import digest_of
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velerian.keys import FINE_SCOPES, Key, Principal, VelerianKeys, new_secret
 
 from .._support import START, ServerClock
@@ -32,7 +32,7 @@ def ticks() -> Ticks:
 
 
 @pytest.fixture
-def keys(store: SqliteStore, ticks: Ticks) -> VelerianKeys:
+def keys(store: Store, ticks: Ticks) -> VelerianKeys:
     return VelerianKeys(store, monotonic=ticks)
 
 
@@ -40,7 +40,7 @@ async def who(keys: VelerianKeys, secret: Secret) -> Principal | None:
     return await keys.authenticate(secret.reveal().encode())
 
 
-async def test_a_key_opens_its_tenant(keys: VelerianKeys, store: SqliteStore) -> None:
+async def test_a_key_opens_its_tenant(keys: VelerianKeys, store: Store) -> None:
     """The secret is told once, and its hash is what is kept."""
     made, secret = keys.create(
         "acme", name="ci", scopes=["runs:read"], user_id="ann", rate_per_minute=5
@@ -101,9 +101,7 @@ async def test_a_key_ends_at_its_time(keys: VelerianKeys, clock: ServerClock) ->
             keys.create("acme", expires_at=past)
 
 
-async def test_another_process_revokes(
-    keys: VelerianKeys, store: SqliteStore, ticks: Ticks
-) -> None:
+async def test_another_process_revokes(keys: VelerianKeys, store: Store, ticks: Ticks) -> None:
     """It is noticed within a second."""
     made, secret = keys.create("acme")
     assert await who(keys, secret) is not None
@@ -112,7 +110,7 @@ async def test_another_process_revokes(
     assert await who(keys, secret) is None
 
 
-async def test_a_lent_key_is_an_admin(keys: VelerianKeys, store: SqliteStore) -> None:
+async def test_a_lent_key_is_an_admin(keys: VelerianKeys, store: Store) -> None:
     """And is not stored."""
     secret = new_secret()
     keys.lend(secret, tenant="acme")
@@ -155,7 +153,7 @@ def test_a_key_that_is_not_there(keys: VelerianKeys, key_id: str) -> None:
         keys.revoke("acme", key_id)
 
 
-def test_keys_are_audited(keys: VelerianKeys, store: SqliteStore) -> None:
+def test_keys_are_audited(keys: VelerianKeys, store: Store) -> None:
     """Made and revoked, once each, by whom; the secret is nowhere."""
     made, secret = keys.create("acme", name="ci", scopes=["write"], user_id="ann", by="bo")
     keys.revoke("acme", made.key_id, by="cy")

@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from quatrain.evidence.chain import START, chained, hash_of
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velerian import packs
 from quatrain.server.velerian.packs import Pack
 
 
-def append(store: SqliteStore, tenant: str = "acme", **given: Any) -> Pack:
+def append(store: Store, tenant: str = "acme", **given: Any) -> Pack:
     about = {"abp_id": "abp_1", "subject_id": "inv_1", "kind": "invocation", "body": {}, **given}
     return store.write_blocking(
         lambda connection, now, _: packs.append(connection, now, tenant, **about), None
     )
 
 
-def rows(store: SqliteStore, columns: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
+def rows(store: Store, columns: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
     statement = f"SELECT {columns} FROM velerian_packs WHERE tenant = ? ORDER BY sequence"
     return store.read_blocking(
         lambda connection, _now, _: connection.execute(statement, (tenant,)).fetchall(), None
     )
 
 
-def test_a_pack_says_what_it_is(store: SqliteStore) -> None:
+def test_a_pack_says_what_it_is(store: Store) -> None:
     """Its body is completed, kept in the canonical form, and nothing in it can pose as another."""
     pack = append(store, body={"outcome": "allow", "ü": [1.5, None], "sequence": 9, "kind": "x"})
     ((text, abp_id),) = rows(store, "body, abp_id")
@@ -50,7 +50,7 @@ def test_a_pack_says_what_it_is(store: SqliteStore) -> None:
     assert hash_of(text) == pack.body_hash
 
 
-def test_packs_are_chained(store: SqliteStore) -> None:
+def test_packs_are_chained(store: Store) -> None:
     """Without a gap, and every tenant's from the start."""
     first, other, second = append(store), append(store, "other"), append(store, abp_id=None)
     assert [1, 1, 2] == [first.sequence, other.sequence, second.sequence]
@@ -61,7 +61,7 @@ def test_packs_are_chained(store: SqliteStore) -> None:
     assert kept == rows(store, "sequence, body_hash, chain_hash")
 
 
-def test_a_pack_belongs_to_its_transaction(store: SqliteStore) -> None:
+def test_a_pack_belongs_to_its_transaction(store: Store) -> None:
     """What did not happen leaves no evidence, and its number is the next one's."""
 
     def fail(connection: sqlite3.Connection, now: int, _: None) -> None:

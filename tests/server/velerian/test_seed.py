@@ -10,7 +10,7 @@ import pytest
 
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.server.local import LocalPlatform
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velerian.policy import Policy
 from quatrain.server.velerian.seeding import demo, seed_once
 
@@ -19,16 +19,16 @@ from ._core import change, rows
 ABPS = [("claims-triage", "retired"), ("contract-summary", "draft"), ("loan-review", "deployed")]
 
 
-def abps(store: SqliteStore) -> list[tuple[Any, ...]]:
+def abps(store: Store) -> list[tuple[Any, ...]]:
     return rows(store, "SELECT abp_id, state FROM velerian_abps ORDER BY abp_id")
 
 
-def say_seed(store: SqliteStore, value: str) -> None:
+def say_seed(store: Store, value: str) -> None:
     """What the database was first filled with."""
     change(store, "INSERT INTO facts (name, value) VALUES ('seed', ?)", value)
 
 
-async def test_the_demo_is_written_once(store: SqliteStore) -> None:
+async def test_the_demo_is_written_once(store: Store) -> None:
     """For the tenant "local"; what was deleted stays so."""
     say_seed(store, "demo")
     await seed_once(store)
@@ -40,14 +40,14 @@ async def test_the_demo_is_written_once(store: SqliteStore) -> None:
     assert [] == abps(store)
 
 
-async def test_a_database_that_was_to_stay_empty_does(store: SqliteStore) -> None:
+async def test_a_database_that_was_to_stay_empty_does(store: Store) -> None:
     """Also when it is of a time before Velerian."""
     say_seed(store, "none")
     await seed_once(store)
     assert [] == abps(store)
 
 
-async def test_what_is_there_already_stays(store: SqliteStore) -> None:
+async def test_what_is_there_already_stays(store: Store) -> None:
     """Somebody may have been quicker with an id."""
     say_seed(store, "demo")
     statement = (
@@ -92,6 +92,7 @@ def invoke(client: httpx.Client, origin: str, key: str) -> tuple[int, Any]:
     return answer.status_code, answer.json().get("output")
 
 
+@pytest.mark.on_file
 def test_the_local_platform_lends_a_key(database: Path) -> None:
     """That may do everything, is shown by nothing, and answers by echo."""
     with LocalPlatform(database) as platform, platform.http_client() as client:

@@ -13,13 +13,12 @@ import pytest
 
 from quatrain.evidence.chain import hash_of
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore
 from quatrain.server.velerian.policy import Verdict, judged
 from quatrain.server.velerian.runner import MAX_OUTPUT, Request, echo
 from quatrain.server.velerian.runs import Runs
 from quatrain.server.velerian.worker import Pace
 
-from .._support import START, ServerClock
+from .._support import START, ServerClock, second
 from ._runs import Asked, Place, workers
 
 PATIENT = Pace(poll=3_600, renew=15)
@@ -261,7 +260,7 @@ async def test_two_on_one_file_never_begin_the_same(
     """Each run is begun once, and ends once."""
     ids = [await place.ask(str(number)) for number in range(40)]
     one, two = Asked(), Asked()
-    with SqliteStore(database, now_ms=clock) as store:
+    with second(place.store) as store:
         there = Place(store, Runs(store), place.networks)
         async with place.worker(one).running(), there.worker(two).running():
             await place.over()

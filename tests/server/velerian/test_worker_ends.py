@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from quatrain.server.store import SqliteStore
 from quatrain.server.velerian import claims
 from quatrain.server.velerian.runner import Request, echo
 from quatrain.server.velerian.worker import Pace
 
-from .._support import START, ServerClock
+from .._support import START, ServerClock, second
 from ._runs import PATIENCE, Asked, Place, workers
 
 
@@ -175,7 +174,7 @@ async def test_who_stood_still_since_its_claim_does_not_begin(
     await place.ask()
     behind = [True]
 
-    class Slow(SqliteStore):
+    class Slow:
         async def write(self, operation: Any, argument: Any) -> Any:
             answer = await super().write(operation, argument)
             if operation is claims.claim and answer and behind:
@@ -184,13 +183,14 @@ async def test_who_stood_still_since_its_claim_does_not_begin(
             return answer
 
     asked = Asked()
-    with Slow(place.store._file.path, now_ms=clock) as slow:
+    with second(place.store, Slow) as slow:
         async with Place(slow, place.runs, place.networks).worker(asked).running():
             await place.over()
     assert 1 == len(asked.requests)
     assert [2] == [pack["attempts"] for pack in place.packs()]
 
 
+@pytest.mark.on_file
 async def test_an_end_is_noted_when_the_database_is_back(
     place: Place, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -216,6 +216,7 @@ async def test_an_end_is_noted_when_the_database_is_back(
     assert 1 == caplog.text.count("can't be noted")
 
 
+@pytest.mark.on_file
 async def test_an_end_that_could_not_be_noted_in_time_is_forgotten(
     place: Place, database: Path, clock: ServerClock
 ) -> None:
@@ -244,6 +245,7 @@ async def test_an_end_that_could_not_be_noted_in_time_is_forgotten(
     assert [2] == [pack["attempts"] for pack in place.packs()]
 
 
+@pytest.mark.on_file
 async def test_a_missing_database_is_waited_for(
     place: Place, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from quatrain._secret import Secret
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 
 class Extension:
@@ -39,7 +39,7 @@ class Extension:
         return response.json()["data"]
 
 
-def add_endpoint(store: SqliteStore, extension_id: int, events: str = "*") -> int:
+def add_endpoint(store: Store, extension_id: int, events: str = "*") -> int:
     """Have an extension's events sent somewhere."""
 
     def insert(connection: sqlite3.Connection, now: int, _: None) -> int:
@@ -53,24 +53,24 @@ def add_endpoint(store: SqliteStore, extension_id: int, events: str = "*") -> in
     return store.write_blocking(insert, None)
 
 
-def remove_endpoint(store: SqliteStore, endpoint_id: int) -> None:
+def remove_endpoint(store: Store, endpoint_id: int) -> None:
     """Stop that."""
     change(store, "UPDATE webhook_endpoints SET removed_at = 1 WHERE id = ?", endpoint_id)
 
 
-def change(store: SqliteStore, statement: str, *values: Any) -> None:
+def change(store: Store, statement: str, *values: Any) -> None:
     """Run one statement."""
     store.write_blocking(lambda connection, _now, _: connection.execute(statement, values), None)
 
 
-def rows(store: SqliteStore, statement: str) -> list[tuple[Any, ...]]:
+def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
     """What a query finds."""
     return store.read_blocking(
         lambda connection, _now, _: connection.execute(statement).fetchall(), None
     )
 
 
-def outbox(store: SqliteStore) -> list[tuple[int, str, Any]]:
+def outbox(store: Store) -> list[tuple[int, str, Any]]:
     """Every delivery as (endpoint, event, payload), oldest first."""
     statement = "SELECT endpoint_id, event_type, payload FROM webhook_deliveries ORDER BY id"
     return [(endpoint, event, json.loads(text)) for endpoint, event, text in rows(store, statement)]

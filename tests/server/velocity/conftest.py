@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velocity import Account, BusinessData, Installs
 
 from .._support import ServerClock
@@ -18,12 +18,12 @@ from ._support import Extension
 
 
 @pytest.fixture
-def data(store: SqliteStore) -> BusinessData:
+def data(store: Store) -> BusinessData:
     return BusinessData(store)
 
 
 @pytest.fixture
-def installs(store: SqliteStore) -> Installs:
+def installs(store: Store) -> Installs:
     return Installs(store)
 
 

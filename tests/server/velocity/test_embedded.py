@@ -30,6 +30,7 @@ def whoami(client: httpx.Client, url: str, key: str) -> Any:
     return response.json()["data"]
 
 
+@pytest.mark.on_file
 def test_the_local_platform_lends_a_key(database: Path) -> None:
     """Of all scopes, to the data of its tenant; a key that nobody can show."""
     with LocalPlatform(database) as platform, platform.http_client() as client:
@@ -94,6 +95,7 @@ def test_a_webhook_that_can_not_be_added(database: Path, url: str, events: Any) 
 
 
 @pytest.mark.parametrize("used", [False, True])
+@pytest.mark.on_file
 def test_no_webhook_is_added_when_nothing_can_be_written(database: Path, used: bool) -> None:
     """That is no mistake in what was given, whether or not the key was recognised before."""
     with LocalPlatform(database) as platform:

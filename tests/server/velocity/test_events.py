@@ -9,7 +9,7 @@ import pytest
 
 from quatrain.errors import InputError
 from quatrain.models.velocity import EVENT_SCOPES
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velocity import Account, BusinessData, Installs, NewTask
 
 from .._support import START
@@ -19,7 +19,7 @@ REVIEW = NewTask(action="Hold the review", module_source="L12")
 
 
 async def test_a_delivery_is_pending_and_due_at_once(
-    data: BusinessData, installs: Installs, store: SqliteStore, account: Account
+    data: BusinessData, installs: Installs, store: Store, account: Account
 ) -> None:
     """Every column of its row."""
     install, _ = installs.create(account.id, "sync")
@@ -40,7 +40,7 @@ async def test_a_delivery_is_pending_and_due_at_once(
 
 @pytest.mark.parametrize("event", list(EVENT_SCOPES))
 async def test_an_event_needs_its_scope(
-    data: BusinessData, installs: Installs, store: SqliteStore, account: Account, event: str
+    data: BusinessData, installs: Installs, store: Store, account: Account, event: str
 ) -> None:
     """An extension whose install lacks it is not told; one that has only it is."""
     needed = EVENT_SCOPES[event]  # type: ignore[index]
@@ -55,7 +55,7 @@ async def test_an_event_needs_its_scope(
 
 
 async def test_a_sandbox_is_told_of_samples_only(
-    data: BusinessData, installs: Installs, store: SqliteStore, account: Account
+    data: BusinessData, installs: Installs, store: Store, account: Account
 ) -> None:
     """Nothing real reaches an extension that is installed in sandbox mode alone."""
     install, _ = installs.create(account.id, "sync", sandbox=True)
@@ -70,7 +70,7 @@ async def test_a_sandbox_is_told_of_samples_only(
 
 
 async def test_an_event_goes_to_every_endpoint_that_wants_it_once(
-    data: BusinessData, installs: Installs, store: SqliteStore, account: Account
+    data: BusinessData, installs: Installs, store: Store, account: Account
 ) -> None:
     """However often its extension is installed."""
     one, _ = installs.create(account.id, "one")
@@ -89,7 +89,7 @@ async def test_an_event_goes_to_every_endpoint_that_wants_it_once(
 
 
 async def test_a_revoked_install_lets_nothing_out(
-    data: BusinessData, installs: Installs, store: SqliteStore, account: Account
+    data: BusinessData, installs: Installs, store: Store, account: Account
 ) -> None:
     """Its extension is told of its end, and of nothing after."""
     install, _ = installs.create(account.id, "sync")
@@ -101,7 +101,7 @@ async def test_a_revoked_install_lets_nothing_out(
 
 
 async def test_an_extension_learns_of_its_own_installs_only(
-    installs: Installs, store: SqliteStore, account: Account
+    installs: Installs, store: Store, account: Account
 ) -> None:
     """Installed and revoked go to that extension's endpoints, once each."""
     one, _ = installs.create(account.id, "one")
@@ -121,7 +121,7 @@ async def test_an_extension_learns_of_its_own_installs_only(
 
 
 async def test_an_install_that_may_not_read_the_profile_is_not_told_of(
-    installs: Installs, store: SqliteStore, account: Account
+    installs: Installs, store: Store, account: Account
 ) -> None:
     """It is that install's scopes that count."""
     full, _ = installs.create(account.id, "one")
@@ -132,7 +132,7 @@ async def test_an_install_that_may_not_read_the_profile_is_not_told_of(
 
 
 async def test_a_triggered_event_carries_what_was_given(
-    data: BusinessData, installs: Installs, store: SqliteStore, account: Account
+    data: BusinessData, installs: Installs, store: Store, account: Account
 ) -> None:
     """A sample by default, with the fields of the contract."""
     install, _ = installs.create(account.id, "sync")

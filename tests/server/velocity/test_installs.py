@@ -10,7 +10,7 @@ import pytest
 from quatrain._secret import Secret
 from quatrain.errors import InputError
 from quatrain.models.velocity import Scope
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velocity import Account, BusinessData, Caller, Extension, Installs, NewTask
 from quatrain.server.velocity.installs import new_secret
 
@@ -36,7 +36,7 @@ def seconds() -> Monotonic:
 
 
 @pytest.fixture
-def installs(store: SqliteStore, seconds: Monotonic) -> Installs:
+def installs(store: Store, seconds: Monotonic) -> Installs:
     return Installs(store, monotonic=seconds)
 
 
@@ -65,6 +65,7 @@ async def test_an_install_says_what_it_is_for(installs: Installs, account: Accou
     assert [install] == installs.list(account.id)
 
 
+@pytest.mark.on_file
 async def test_the_key_is_shown_once_and_stored_nowhere(
     installs: Installs, account: Account, database: Path
 ) -> None:
@@ -86,10 +87,9 @@ async def test_an_extension_is_made_once(installs: Installs, account: Account) -
     caller = await installs.authenticate(presented(secret))
     assert caller is not None
     assert ("Sync", "Dev") == (caller.name, caller.developer)
-    assert [
-        Extension(1, "sync", "Sync", "Dev", START),
-        Extension(2, "other", "other", "local", START),
-    ] == installs.extensions(account.id)
+    first, second = installs.extensions(account.id)
+    assert Extension(1, "sync", "Sync", "Dev", START) == first
+    assert Extension(second.id, "other", "other", "local", START) == second  # ids may have gaps
 
 
 async def test_a_key_is_recognised_until_it_is_revoked(
@@ -115,7 +115,7 @@ async def test_a_key_is_recognised_until_it_is_revoked(
 
 
 async def test_another_process_sees_the_revocation_within_a_second(
-    installs: Installs, account: Account, store: SqliteStore, seconds: Monotonic
+    installs: Installs, account: Account, store: Store, seconds: Monotonic
 ) -> None:
     """What is cached is trusted for a second, no longer."""
     install, secret = installs.create(account.id, "sync")
@@ -201,7 +201,7 @@ async def test_what_makes_no_sense_is_refused(
     assert [] == installs.list(account.id) == installs.extensions(account.id)
 
 
-async def test_a_lent_key_is_never_stored(installs: Installs, store: SqliteStore) -> None:
+async def test_a_lent_key_is_never_stored(installs: Installs, store: Store) -> None:
     """It makes an account and an install of which nobody has the key, once."""
     for _ in range(2):
         secret = new_secret()
@@ -221,7 +221,7 @@ async def test_a_lent_key_is_never_stored(installs: Installs, store: SqliteStore
 
 
 async def test_a_lent_key_gets_its_extension_events(
-    installs: Installs, data: BusinessData, store: SqliteStore, account: Account
+    installs: Installs, data: BusinessData, store: Store, account: Account
 ) -> None:
     """And never stands for an install that somebody made and may revoke."""
     made, _ = installs.create(account.id, "sync")
@@ -237,7 +237,7 @@ async def test_a_lent_key_gets_its_extension_events(
 
 
 async def test_a_lent_key_has_the_scopes_it_was_lent(
-    installs: Installs, account: Account, store: SqliteStore
+    installs: Installs, account: Account, store: Store
 ) -> None:
     """Each set of them is an install of its own; one that was revoked stays so."""
     installs.create(account.id, "sync", scopes={"read:team"})

@@ -15,9 +15,10 @@ from starlette.applications import Starlette
 
 from quatrain.errors import ConfigError
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store, store_on
 from quatrain.server.velocity import Account, BusinessData, sample, seeding
 
+from .._support import as_argument
 from ._support import change, rows
 
 _OPEN = """
@@ -43,7 +44,7 @@ async def running(database: Path, **options: Any) -> AsyncIterator[Starlette]:
         yield app
 
 
-def counts(store: SqliteStore) -> dict[str, int]:
+def counts(store: Store) -> dict[str, int]:
     """Rows of every table that the seed fills."""
     return {table: rows(store, f"SELECT count(*) FROM velocity_{table}")[0][0] for table in TABLES}
 
@@ -51,7 +52,7 @@ def counts(store: SqliteStore) -> dict[str, int]:
 def race(database: Path, *seeds: str) -> None:
     racers = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _OPEN, str(database), seed],
+            [sys.executable, "-W", "error", "-c", _OPEN, as_argument(database), seed],
             stdin=subprocess.PIPE,
         )
         for seed in seeds
@@ -101,14 +102,14 @@ async def test_what_was_deleted_stays_so(database: Path) -> None:
 def test_processes_may_race_for_the_seed(database: Path) -> None:
     """It happens once."""
     race(database, "demo", "demo", "demo")
-    with SqliteStore(database) as store:
+    with store_on(database) as store:
         assert ONCE == counts(store)
 
 
 def test_processes_may_race_with_different_wishes(database: Path) -> None:
     """The first to come decides: all of it, or nothing."""
     race(database, "demo", "")
-    with SqliteStore(database) as store:
+    with store_on(database) as store:
         ((seed,),) = rows(store, "SELECT value FROM facts WHERE name = 'seed'")
         expected = ONCE if seed == "demo" else dict.fromkeys(TABLES, 0)
         assert expected == counts(store)
@@ -136,20 +137,20 @@ async def test_the_seed_is_one_transaction(database: Path, monkeypatch: pytest.M
         with pytest.raises(RuntimeError, match="no sample"):
             async with running(database):
                 raise AssertionError
-    with SqliteStore(database) as store:
+    with store_on(database) as store:
         assert dict.fromkeys(TABLES, 0) == counts(store)
     async with running(database) as app:
         assert ONCE == counts(app.state.store)
 
 
-async def test_a_database_that_cannot_be_used_is_a_config_error(store: SqliteStore) -> None:
+async def test_a_database_that_cannot_be_used_is_a_config_error(store: Store) -> None:
     """As it is when it can't be opened: both are found out at the start."""
     store.close()
     with pytest.raises(ConfigError, match="can't be used: the store is closed"):
         await seeding.seed_once(store, "demo")
 
 
-async def test_an_account_is_filled_once(data: BusinessData, store: SqliteStore) -> None:
+async def test_an_account_is_filled_once(data: BusinessData, store: Store) -> None:
     """Again changes nothing."""
     account = await data.seed("acme")
     before = counts(store)

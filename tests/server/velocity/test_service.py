@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quatrain.errors import InputError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.velocity import (
     Account,
     BusinessData,
@@ -29,7 +29,7 @@ REVIEW = NewTask(action="Hold the review", module_source="L12")
 
 
 @pytest.fixture
-def endpoint(store: SqliteStore, installs: Installs, account: Account) -> int:
+def endpoint(store: Store, installs: Installs, account: Account) -> int:
     """Of an extension that may know everything."""
     install, _ = installs.create(account.id, "sync")
     return add_endpoint(store, install.extension_id)
@@ -63,7 +63,7 @@ async def test_a_tenant_is_a_name(data: BusinessData, tenant: str) -> None:
 
 
 async def test_a_new_task_is_open(
-    data: BusinessData, store: SqliteStore, account: Account, endpoint: int
+    data: BusinessData, store: Store, account: Account, endpoint: int
 ) -> None:
     """At the end of the backlog, and tasks.created tells of it."""
     new = NewTask(
@@ -109,7 +109,7 @@ async def test_empty_optional_values_are_absent(data: BusinessData, account: Acc
 
 async def test_an_open_task_changes(
     data: BusinessData,
-    store: SqliteStore,
+    store: Store,
     account: Account,
     endpoint: int,
     clock: ServerClock,
@@ -136,7 +136,7 @@ async def test_an_open_task_changes(
 
 async def test_a_task_is_completed_once(
     data: BusinessData,
-    store: SqliteStore,
+    store: Store,
     account: Account,
     endpoint: int,
     clock: ServerClock,
@@ -198,7 +198,7 @@ async def test_changes_that_a_task_cannot_have(
 
 
 async def test_a_member_joins_the_team(
-    data: BusinessData, store: SqliteStore, account: Account, endpoint: int
+    data: BusinessData, store: Store, account: Account, endpoint: int
 ) -> None:
     """team.added tells of it."""
     member = await data.add_member(account.id, "Bo", "Design", "bo@acme.example")
@@ -224,7 +224,7 @@ async def test_a_member_needs_a_name(data: BusinessData, account: Account) -> No
 
 async def test_a_module_is_completed_and_completed_anew(
     data: BusinessData,
-    store: SqliteStore,
+    store: Store,
     account: Account,
     endpoint: int,
     clock: ServerClock,
@@ -268,7 +268,7 @@ async def test_a_modules_code_is_a_short_name(
 
 
 async def test_a_subscription_changes(
-    data: BusinessData, store: SqliteStore, account: Account, endpoint: int
+    data: BusinessData, store: Store, account: Account, endpoint: int
 ) -> None:
     """subscription.changed tells of it; the academy's tier shows its programs."""
     await data.seed("acme")
@@ -287,7 +287,7 @@ async def test_a_subscription_changes(
 
 
 async def test_tenants_see_nothing_of_each_other(
-    data: BusinessData, store: SqliteStore, account: Account, endpoint: int
+    data: BusinessData, store: Store, account: Account, endpoint: int
 ) -> None:
     """Neither data nor events, whatever ids they know."""
     other = await data.seed("other")
@@ -308,7 +308,7 @@ async def test_tenants_see_nothing_of_each_other(
 @pytest.mark.parametrize("what", ["task", "member", "module", "tier", "change", "done"])
 async def test_a_change_and_its_events_are_one(
     data: BusinessData,
-    store: SqliteStore,
+    store: Store,
     account: Account,
     endpoint: int,
     monkeypatch: pytest.MonkeyPatch,

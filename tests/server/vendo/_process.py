@@ -11,8 +11,10 @@ import httpx
 
 from quatrain._secret import Secret
 from quatrain.server.keys import KeyRing, Scope
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import PostgresURL, store_on
 from quatrain.server.vendo.keys import AppKeys
+
+from .._support import as_argument
 
 _SERVE = """
 import sys
@@ -28,17 +30,17 @@ LONG = 60.0
 class Process:
     """A platform in a process of its own; started again, it has the same address."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path | PostgresURL) -> None:
         self._database = database
         self._port = "0"
-        with SqliteStore(database) as store:
+        with store_on(database) as store:
             _, self.key = AppKeys(store).create("local", "shop")
             _, self._manager = KeyRing(store).create(tenant="local", scopes=[Scope.MANAGE])
         self.start()
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _SERVE, str(self._database), self._port],
+            [sys.executable, "-W", "error", "-c", _SERVE, as_argument(self._database), self._port],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

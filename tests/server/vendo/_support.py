@@ -10,7 +10,7 @@ import httpx
 from starlette.applications import Starlette
 
 from quatrain._secret import Secret
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 
 TENANT = "acme"
 APP = "shop"
@@ -68,14 +68,14 @@ async def refusal(caller: Caller, method: str, path: str, **options: Any) -> tup
     return response.status_code, error["code"]
 
 
-def rows(store: SqliteStore, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+def rows(store: Store, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     return store.read_blocking(
         lambda connection, _now, _: connection.execute(statement, values).fetchall(), None
     )
 
 
-def change(store: SqliteStore, statement: str, *values: Any) -> None:
+def change(store: Store, statement: str, *values: Any) -> None:
     """Run one statement."""
 
     def run(connection: sqlite3.Connection, _now: int, _: None) -> None:

@@ -147,6 +147,7 @@ async def test_an_unknown_slug(caller: Caller) -> None:
     assert "openai" in error["suggested_fix"]
 
 
+@pytest.mark.on_file
 async def test_nothing_lies_open(
     platform: Starlette, connections: Connections, database: Path
 ) -> None:
@@ -184,7 +185,7 @@ async def test_a_refusal_to_open_loses_nothing(
     """A token that can't be renewed for want of the key stays as it was."""
     await connections.connect(TENANT, APP, "slack")
     store = caller.app.state.store
-    change(store, "UPDATE vendo_tokens SET refresh = x'01'")
+    change(store, "UPDATE vendo_tokens SET refresh = ?", b"\1")
     before = rows(store, "SELECT * FROM vendo_tokens")
     clock.advance(HOUR)
     assert (503, "unavailable") == await refusal(caller, "GET", "/credentials/slack")
@@ -196,6 +197,6 @@ async def test_resealing_stops_at_what_it_can_not_open(connections: Connections)
     """And says so."""
     store = connections._store
     await connections.connect(TENANT, APP, "slack")
-    change(store, "UPDATE vendo_tokens SET refresh = x'01'")
+    change(store, "UPDATE vendo_tokens SET refresh = ?", b"\1")
     with pytest.raises(UnavailableError):
         await connections.reseal()

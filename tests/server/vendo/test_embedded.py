@@ -113,6 +113,7 @@ def test_a_session_against_the_platform(database: Path) -> None:
     assert 2 == len(set(seen))
 
 
+@pytest.mark.on_file
 def test_a_platform_that_connects_nothing(database: Path) -> None:
     """Has no secret key lying about."""
     with Client.local(database) as q:

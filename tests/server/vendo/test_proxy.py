@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from quatrain.errors import ConfigError
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store, store_on
 from quatrain.server.vendo import proxy
 from quatrain.server.vendo.actions import Action, ActionContext, ActionError, Actions, load
 from quatrain.server.vendo.wallet import FIRST_CREDITS
@@ -102,9 +102,7 @@ async def spent(caller: Caller) -> int:
     return FIRST_CREDITS - await left(caller)
 
 
-def connect(
-    store: SqliteStore, slug: str = "slack", status: str = "connected", user: str = ""
-) -> None:
+def connect(store: Store, slug: str = "slack", status: str = "connected", user: str = "") -> None:
     """A connection that the first app is bound to."""
     values = (TENANT, f"con_{slug}{user}", user, slug, slug, "byok_static", status, "{}")
     change(
@@ -180,9 +178,7 @@ async def test_a_toolkit_without_a_connection(execute: Any, caller: Caller) -> N
     assert 0 == await spent(caller)
 
 
-async def test_a_toolkit_with_a_connection(
-    execute: Any, caller: Caller, store: SqliteStore
-) -> None:
+async def test_a_toolkit_with_a_connection(execute: Any, caller: Caller, store: Store) -> None:
     """Is acted on."""
     connect(store)
     data = (await execute("slack.messages.send", MESSAGE)).json()["data"]
@@ -196,7 +192,7 @@ async def test_a_toolkit_with_a_connection(
     [("needs_reauth", 409), ("pending_setup", 403), ("error", 502), ("revoked", 403)],
 )
 async def test_a_connection_that_can_not_be_used(
-    execute: Any, caller: Caller, store: SqliteStore, status: str, expected: int
+    execute: Any, caller: Caller, store: Store, status: str, expected: int
 ) -> None:
     """What has to be granted again is told with where that is done."""
     connect(store, status=status)
@@ -212,7 +208,7 @@ async def test_a_connection_that_can_not_be_used(
         assert error["connect_url"].endswith("/connections/connect/slack")
 
 
-async def test_another_apps_connection(execute: Any, caller: Caller, store: SqliteStore) -> None:
+async def test_another_apps_connection(execute: Any, caller: Caller, store: Store) -> None:
     """Is none of this one's."""
     connect(store)
     answer = await execute("slack.messages.send", MESSAGE, by=caller.other())
@@ -220,14 +216,14 @@ async def test_another_apps_connection(execute: Any, caller: Caller, store: Sqli
 
 
 async def test_a_users_connection_is_not_everybodys(
-    execute: Any, caller: Caller, store: SqliteStore
+    execute: Any, caller: Caller, store: Store
 ) -> None:
     """Without the user it is not used."""
     connect(store, user="ann")
     assert 403 == (await execute("slack.messages.send", MESSAGE)).status_code
 
 
-async def test_a_users_connection(execute: Any, caller: Caller, store: SqliteStore) -> None:
+async def test_a_users_connection(execute: Any, caller: Caller, store: Store) -> None:
     """Comes before everybody's, for that user."""
     connect(store, status="needs_reauth")
     connect(store, user="ann")
@@ -237,7 +233,7 @@ async def test_a_users_connection(execute: Any, caller: Caller, store: SqliteSto
     assert 200 == (await execute("slack.messages.send", MESSAGE)).status_code
 
 
-async def test_a_connections_key(execute: Any, caller: Caller, store: SqliteStore) -> None:
+async def test_a_connections_key(execute: Any, caller: Caller, store: Store) -> None:
     """Opens its toolkit's actions, and no others."""
     connect(store)
     connect(store, slug="notion")
@@ -364,7 +360,7 @@ async def test_a_platform_that_stops(
             await crm.begun.wait()
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
-    with SqliteStore(database, now_ms=clock) as store:
+    with store_on(database, now_ms=clock) as store:
         assert [(FIRST_CREDITS,)] == rows(store, "SELECT credits_micros FROM vendo_wallets")
         assert [] == rows(store, "SELECT 1 FROM vendo_usage")
 

@@ -30,6 +30,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "quatrain.db.key"
 
 
+@pytest.mark.on_file
 def test_the_file_is_made_once(file: Path, database: Path) -> None:
     """For its owner only, and nothing else is left behind."""
     source = key_source(None, database)
@@ -182,6 +183,7 @@ async def test_another_key(database: Path, caplog: pytest.LogCaptureFixture) -> 
     assert "o-1" == await use(database, first)
 
 
+@pytest.mark.on_file
 async def test_a_key_file_that_was_lost(database: Path, file: Path) -> None:
     """No new one is made: it would only hide that the right one is missing."""
     await prepare(database, None)

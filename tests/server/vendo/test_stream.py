@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from quatrain._secret import Secret
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore, StoreUnavailableError
+from quatrain.server.store import Store, StoreUnavailableError
 from quatrain.server.vendo import publishing, stream
 from quatrain.server.vendo.publishing import Event
 
@@ -463,7 +463,7 @@ async def test_a_database_that_is_gone_ends_streams(
 
 
 async def test_a_stream_behind_what_is_kept_is_ended(
-    platform: Starlette, listen: Listen, store: SqliteStore
+    platform: Starlette, listen: Listen, store: Store
 ) -> None:
     """Rather than that it goes on with a gap."""
     listener = await listen()

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from quatrain._secret import Secret
 from quatrain.errors import InputError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.vendo.records import UserTokenInvalidError
 from quatrain.server.vendo.safe import Safe
 from quatrain.server.vendo.sealing import Ring, new_key
@@ -28,11 +28,11 @@ LIST = "/api/deployments/me/connections"
 
 
 @pytest.fixture
-def users(store: SqliteStore) -> UserTokens:
+def users(store: Store) -> UserTokens:
     return users_with(store, new_key())
 
 
-def users_with(store: SqliteStore, key: Secret) -> UserTokens:
+def users_with(store: Store, key: Secret) -> UserTokens:
     return UserTokens(store, Safe(store, GivenKey.of(key)))
 
 
@@ -76,7 +76,7 @@ async def test_another_tenant(users: UserTokens) -> None:
         await users.user_of(token, TENANT)
 
 
-async def test_another_key(store: SqliteStore, users: UserTokens) -> None:
+async def test_another_key(store: Store, users: UserTokens) -> None:
     """Signs nothing here; an old one of ours still does."""
     old = new_key()
     token = await issued(users_with(store, old))
@@ -91,7 +91,7 @@ def part(value: object) -> str:
 
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "RS256"}])
-async def test_other_headers(store: SqliteStore, header: dict[str, str]) -> None:
+async def test_other_headers(store: Store, header: dict[str, str]) -> None:
     """Even rightly signed, only ours is read."""
     key = new_key()
     users = users_with(store, key)

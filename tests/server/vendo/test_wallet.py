@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quatrain.errors import InputError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.vendo import wallet
 from quatrain.server.vendo.keys import AppKeys
 from quatrain.server.vendo.wallet import (
@@ -31,7 +31,7 @@ from quatrain.server.vendo.wallet import (
     began,
 )
 
-from .._support import START, ServerClock
+from .._support import START, ServerClock, as_argument
 from ._support import APP, TENANT, Caller, rows
 
 DAY = 24 * 60 * 60 * 1_000
@@ -43,20 +43,20 @@ def woken() -> list[str]:
 
 
 @pytest.fixture
-def wallets(store: SqliteStore, woken: list[str]) -> Wallets:
+def wallets(store: Store, woken: list[str]) -> Wallets:
     """Of a tenant with one app."""
     AppKeys(store).create(TENANT, APP)
     return Wallets(store, wake=lambda: woken.append("woken"))
 
 
-def pay(store: SqliteStore, micros: int, provider: str = "openai") -> str:
+def pay(store: Store, micros: int, provider: str = "openai") -> str:
     """Charge it: the code of the refusal, or nothing."""
     what = Charge(TENANT, 1, provider, "act", micros)
     refusal = store.write_blocking(wallet.charge, what)
     return "" if refusal is None else refusal.code
 
 
-def told(store: SqliteStore) -> list[dict[str, Any]]:
+def told(store: Store) -> list[dict[str, Any]]:
     """What the app was told since it was last asked, without ids and times."""
     found = rows(store, "SELECT payload FROM vendo_events ORDER BY id")
     store.write_blocking(lambda connection, _now, _: connection.execute(_FORGET), None)
@@ -67,7 +67,7 @@ def told(store: SqliteStore) -> list[dict[str, Any]]:
 _FORGET = "DELETE FROM vendo_events"
 
 
-def kinds(store: SqliteStore) -> list[str]:
+def kinds(store: Store) -> list[str]:
     return [event["kind"].partition(".")[2] for event in told(store)]
 
 
@@ -84,11 +84,11 @@ async def test_looking_at_a_wallet_writes_nothing(
 ) -> None:
     """Once there is one: it works while nothing can be written, and waits for no disk."""
     state = await wallets.state(TENANT)
-    monkeypatch.delattr(SqliteStore, "write")
+    monkeypatch.delattr(Store, "write")
     assert state == await wallets.state(TENANT)
 
 
-async def test_a_charge(store: SqliteStore, wallets: Wallets) -> None:
+async def test_a_charge(store: Store, wallets: Wallets) -> None:
     """Leaves the credits, counts in both windows, is told and is in the usage."""
     assert "" == pay(store, 300)
     assert "" == pay(store, 200, "slack")
@@ -111,7 +111,7 @@ async def test_a_charge(store: SqliteStore, wallets: Wallets) -> None:
     } == (await wallets.usage(TENANT, "day")).as_json()
 
 
-async def test_a_balance_that_is_too_small(store: SqliteStore, wallets: Wallets) -> None:
+async def test_a_balance_that_is_too_small(store: Store, wallets: Wallets) -> None:
     """Refuses before anything is done; the last micro can be spent."""
     assert "balance_exhausted" == pay(store, FIRST_CREDITS + 1)
     assert [] == told(store)
@@ -121,7 +121,7 @@ async def test_a_balance_that_is_too_small(store: SqliteStore, wallets: Wallets)
 
 
 @pytest.mark.parametrize("window", ["day", "month"])
-async def test_a_cap(store: SqliteStore, wallets: Wallets, window: str) -> None:
+async def test_a_cap(store: Store, wallets: Wallets, window: str) -> None:
     """Warns at 80 %, trips when it is reached or would be exceeded; each is told once."""
     await wallets.set_caps(TENANT, **{"daily" if window == "day" else "monthly": 1_000})
     code = "spend_cap_daily" if window == "day" else "spend_cap_monthly"
@@ -142,21 +142,21 @@ async def test_a_cap(store: SqliteStore, wallets: Wallets, window: str) -> None:
     assert [] == told(store)
 
 
-async def test_a_cap_that_is_reached_by_one_charge(store: SqliteStore, wallets: Wallets) -> None:
+async def test_a_cap_that_is_reached_by_one_charge(store: Store, wallets: Wallets) -> None:
     """Warns and trips."""
     await wallets.set_caps(TENANT, daily=100, monthly=1_000)
     assert "" == pay(store, 100)
     assert ["usage_recorded", "balance_changed", "cap_warned", "cap_tripped"] == kinds(store)
 
 
-async def test_a_cap_of_nothing(store: SqliteStore, wallets: Wallets) -> None:
+async def test_a_cap_of_nothing(store: Store, wallets: Wallets) -> None:
     """Refuses everything that costs something."""
     await wallets.set_caps(TENANT, daily=0)
     assert "spend_cap_daily" == pay(store, 1)
     assert ["cap_tripped"] == kinds(store)
 
 
-async def test_a_window_ends(store: SqliteStore, wallets: Wallets, clock: ServerClock) -> None:
+async def test_a_window_ends(store: Store, wallets: Wallets, clock: ServerClock) -> None:
     """At midnight UTC what was spent counts no more, and is told of anew."""
     await wallets.set_caps(TENANT, daily=100, monthly=150)
     assert "" == pay(store, 100)
@@ -172,7 +172,7 @@ async def test_a_window_ends(store: SqliteStore, wallets: Wallets, clock: Server
     assert {"day": 100, "month": 100} == (await wallets.state(TENANT)).used
 
 
-async def test_another_cap(store: SqliteStore, wallets: Wallets) -> None:
+async def test_another_cap(store: Store, wallets: Wallets) -> None:
     """Counts what was spent already, and is told of by itself; one can be taken away."""
     await wallets.set_caps(TENANT, daily=100)
     assert "" == pay(store, 100)
@@ -186,7 +186,7 @@ async def test_another_cap(store: SqliteStore, wallets: Wallets) -> None:
     assert "" == pay(store, 100)
 
 
-async def test_topping_up(store: SqliteStore, wallets: Wallets, woken: list[str]) -> None:
+async def test_topping_up(store: Store, wallets: Wallets, woken: list[str]) -> None:
     """Is told, and bounded."""
     state = await wallets.top_up(TENANT, 5)
     assert FIRST_CREDITS + 5 == state.wallet.credits_micros
@@ -209,7 +209,7 @@ async def test_what_is_no_amount(wallets: Wallets, micros: int) -> None:
 
 
 async def test_what_was_held_is_given_back(
-    store: SqliteStore, wallets: Wallets, clock: ServerClock
+    store: Store, wallets: Wallets, clock: ServerClock
 ) -> None:
     """To the windows that it was taken from; and only once."""
     before = await wallets.state(TENANT)
@@ -291,7 +291,7 @@ STEPS = st.lists(
 class Run:
     """The steps, done to a wallet and to the model."""
 
-    def __init__(self, store: SqliteStore, clock: ServerClock, tenant: str) -> None:
+    def __init__(self, store: Store, clock: ServerClock, tenant: str) -> None:
         self.store, self.clock, self.tenant = store, clock, tenant
         self.model = Model()
         self.held: list[tuple[int, int, int]] = []
@@ -353,34 +353,32 @@ class Run:
             assert spent == state.used[window] == sum(usage.by_provider.values())
 
 
-def test_it_does_what_the_model_does(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_it_does_what_the_model_does(store: Store, clock: ServerClock) -> None:
     """Credits, caps, windows and usage agree after every step."""
-    clock = ServerClock()
     number = 0
-    with SqliteStore(tmp_path_factory.mktemp("wallet") / "q.db", now_ms=clock) as store:
 
-        @settings(deadline=None)
-        @given(steps=STEPS)
-        def run(steps: list[tuple[str, int]]) -> None:
-            nonlocal number
-            number += 1
-            clock.now = START
-            one = Run(store, clock, f"tenant-{number}")
-            for step, amount in steps:
-                one.do(step, amount)
+    @settings(deadline=None)
+    @given(steps=STEPS)
+    def run(steps: list[tuple[str, int]]) -> None:
+        nonlocal number
+        number += 1
+        clock.now = START
+        one = Run(store, clock, f"tenant-{number}")
+        for step, amount in steps:
+            one.do(step, amount)
 
-        run()
+    run()
 
 
 # -- processes ------------------------------------------------------------------------------------
 
 _SPENDER = """
 import sys
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import store_on
 from quatrain.server.vendo import wallet
 
 paid = 0
-with SqliteStore(sys.argv[1]) as store:
+with store_on(sys.argv[1]) as store:
     sys.stdin.readline()
     for _ in range(200):
         what = wallet.Charge("acme", 1, "openai", "act", int(sys.argv[2]))
@@ -392,7 +390,7 @@ print(paid)
 
 @pytest.mark.parametrize(("cap", "expected"), [(None, 5_000_000), (3_000_000, 3_000_000)])
 def test_processes_never_overspend(
-    store: SqliteStore, wallets: Wallets, database: Path, cap: int | None, expected: int
+    store: Store, wallets: Wallets, database: Path, cap: int | None, expected: int
 ) -> None:
     """Nor leave anything that could have been paid for."""
     caps = {"tenant": TENANT, "daily": cap, "monthly": None, "remove": set()}
@@ -400,7 +398,7 @@ def test_processes_never_overspend(
     price = 25_000
     spenders = [
         subprocess.Popen(
-            [sys.executable, "-c", _SPENDER, str(database), str(price)],
+            [sys.executable, "-c", _SPENDER, as_argument(database), str(price)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.webhooks import Endpoint
 
 from ._support import Site, make_site
 
 
 @pytest.fixture
-def site(store: SqliteStore) -> Site:
+def site(store: Store) -> Site:
     return make_site(store)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from quatrain.server import Settings, create_app
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import store_on
 from tests.mixed._server import Server
 
-from .._support import ServerClock
+from .._support import ServerClock, as_argument
 from ._support import make_site, workers
 
 _FORKING = """
@@ -91,13 +91,13 @@ async def test_a_platform_may_leave_it_to_others(database: Path, clock: ServerCl
 
 def test_a_forked_child_sends_with_a_dispatcher_of_its_own(database: Path) -> None:
     """It has none until it starts a platform; its parent's goes on."""
-    with SqliteStore(database) as store, Server(lambda exchange: exchange.answer()) as server:
+    with store_on(database) as store, Server(lambda exchange: exchange.answer()) as server:
         site = make_site(store)
         endpoint = site.add_endpoint(server.url)
         ignored = "ignore:This process:DeprecationWarning"
         command = [sys.executable, "-W", "error", "-W", ignored, "-c", _FORKING]
         process = subprocess.run(
-            [*command, str(database), str(endpoint.id)],
+            [*command, as_argument(database), str(endpoint.id)],
             capture_output=True,
             text=True,
             timeout=60,

@@ -10,11 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from quatrain.server.store import SqliteStore
 from quatrain.server.webhooks import Endpoint, outbox
 from quatrain.server.webhooks.schedule import DELAYS, TRIES
 
-from .._support import START, ServerClock
+from .._support import START, ServerClock, second
 from ._support import PATIENCE, PATIENT, QUICK, Receiver, Site, statuses
 
 
@@ -301,7 +300,7 @@ async def test_two_on_one_file_never_send_the_same_at_a_time(
 
     receiver = Receiver(answer)
     ids = site.add_many([site.add_endpoint(f"http://r{n}.test/") for n in range(30)] * 10)
-    with SqliteStore(database, now_ms=clock) as other:
+    with second(site.store) as other:
         one, two = receiver.dispatcher(site.store), receiver.dispatcher(other)
         async with one.running(), two.running():
             await site.idle()

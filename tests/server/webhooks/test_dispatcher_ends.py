@@ -10,10 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from quatrain.server.store import SqliteStore
 from quatrain.server.webhooks import Dispatcher, Endpoint, Pace, outbox
 
-from .._support import START, ServerClock
+from .._support import START, ServerClock, second
 from ._support import PATIENCE, PATIENT, QUICK, Counting, Receiver, Site, statuses, workers
 
 # -- stopping, dying ------------------------------------------------------------------------------
@@ -47,7 +46,7 @@ async def test_what_is_under_way_may_end(site: Site, endpoint: Endpoint) -> None
 async def test_an_idle_one_stops_at_once(site: Site) -> None:
     """Whatever it waits for."""
     pace = Pace(poll=3_600, grace=3_600)
-    with Counting(site.store) as store:
+    with second(site.store, Counting) as store:
         async with asyncio.timeout(PATIENCE), Receiver().dispatcher(store, pace).running():
             await store.has_read(1)
 
@@ -101,15 +100,14 @@ async def test_who_stood_still_since_its_claim_does_not_send(
     receiver = Receiver()
     delivery_id = site.add(endpoint)
 
-    class Slow(SqliteStore):
+    class Slow:
         async def write(self, operation, argument):  # type: ignore[no-untyped-def]
             answer = await site.store.write(operation, argument)
             if operation is outbox.claim and len(answer) and not receiver.clients[0].is_closed:
                 clock.advance(20_001 if site.delivery(delivery_id).attempts == 1 else 20_000)
             return answer
 
-    slow = Slow(site.store._file.path, now_ms=clock)
-    with slow:
+    with second(site.store, Slow) as slow:
         dispatcher = receiver.dispatcher(slow)
         async with dispatcher.running():
             async with asyncio.timeout(PATIENCE):
@@ -131,6 +129,7 @@ def test_a_claim_outlasts_its_attempt() -> None:
 # -- what can go wrong ----------------------------------------------------------------------------
 
 
+@pytest.mark.on_file
 async def test_an_outage_of_the_database_is_survived(
     site: Site, endpoint: Endpoint, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,6 +159,7 @@ async def test_an_outage_of_the_database_is_survived(
     assert len(receiver.requests) == 2
 
 
+@pytest.mark.on_file
 async def test_an_outcome_is_noted_when_the_database_is_back(
     site: Site, endpoint: Endpoint, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -183,6 +183,7 @@ async def test_an_outcome_is_noted_when_the_database_is_back(
     assert caplog.text.count("can't be noted") == 1
 
 
+@pytest.mark.on_file
 async def test_an_outcome_that_could_not_be_noted_in_time_is_given_up(
     site: Site, endpoint: Endpoint, database: Path, clock: ServerClock
 ) -> None:
@@ -279,7 +280,7 @@ async def test_nothing_shows_a_secret(
 async def test_an_empty_outbox_costs_one_read_a_look(site: Site, endpoint: Endpoint) -> None:
     """No transaction, and no client is made."""
     receiver = Receiver()
-    with Counting(site.store) as store:
+    with second(site.store, Counting) as store:
         dispatcher = receiver.dispatcher(store, PATIENT)
         async with dispatcher.running():
             for looks in (1, 2, 3):
@@ -301,7 +302,7 @@ async def test_an_endpoint_that_is_full_costs_no_more_than_an_empty_one(
 
     receiver = Receiver(answer)
     site.add_many([endpoint] * 10)
-    with Counting(site.store) as store:
+    with second(site.store, Counting) as store:
         dispatcher = receiver.dispatcher(store, PATIENT)
         async with dispatcher.running():
             await receiver.received(4)
@@ -317,7 +318,7 @@ async def test_an_endpoint_that_is_full_costs_no_more_than_an_empty_one(
 async def test_who_is_second_to_claim_rests(site: Site, endpoint: Endpoint) -> None:
     """It does not ask again and again for what another has."""
     site.add(endpoint)
-    with Counting(site.store) as store:
+    with second(site.store, Counting) as store:
         store.claims_nothing = True
         dispatcher = Receiver().dispatcher(store, PATIENT)
         async with dispatcher.running():

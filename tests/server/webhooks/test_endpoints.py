@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quatrain.errors import InputError
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.webhooks import DeliveryStatus, Endpoint, EndpointNotFoundError
 from quatrain.server.webhooks import endpoints as operations
 
@@ -99,7 +99,7 @@ def test_removing_cancels_what_waits(site: Site, endpoint: Endpoint, clock: Serv
     assert [removed, kept] == listed(site)
 
 
-def test_accounts_do_not_see_each_others(store: SqliteStore, site: Site) -> None:
+def test_accounts_do_not_see_each_others(store: Store, site: Site) -> None:
     """Nor remove them."""
     endpoint = make_site(store, "other").add_endpoint()
     assert listed(site) == []

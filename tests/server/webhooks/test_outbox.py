@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import Store
 from quatrain.server.webhooks import (
     DeliveriesPage,
     Delivery,
@@ -332,7 +332,7 @@ def test_nothing_is_sent_again_to_a_removed_endpoint(site: Site, endpoint: Endpo
     assert site.delivery(delivery_id).status == DeliveryStatus.CANCELLED
 
 
-def test_accounts_do_not_reach_each_others_deliveries(store: SqliteStore, site: Site) -> None:
+def test_accounts_do_not_reach_each_others_deliveries(store: Store, site: Site) -> None:
     """Neither to see nor to send again."""
     other = make_site(store, "other")
     delivery_id = other.add(other.add_endpoint())
@@ -383,6 +383,7 @@ def test_lists_hold_what_is_asked_for(site: Site, wanted: dict[str, Any], ids: l
     assert ids == [delivery.id for delivery in site.deliveries(**wanted)]
 
 
+@pytest.mark.on_file
 def test_a_page_reads_no_more_payloads_than_it_holds(site: Site) -> None:
     """However many endpoints there are: they may be large."""
     site.add_many([site.add_endpoint() for _ in range(10)] * 3)
@@ -427,6 +428,7 @@ class Explained:
         ),
     ],
 )
+@pytest.mark.on_file
 def test_rows_are_found_by_an_index(
     site: Site, endpoint: Endpoint, operation: Any, params: Any, index: str
 ) -> None:

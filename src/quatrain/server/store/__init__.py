@@ -2,7 +2,8 @@
 
 One idea a module: ``connection`` what operations see, ``queries`` the SQL by name, ``migrations``
 the schema, ``base`` what stores have in common, ``writer`` group commit, ``readers`` reads,
-``gate`` forks; ``sqlite``, ``sqlite_writer`` and ``files`` the store on a file.
+``gate`` forks, ``opening`` the store that goes with a name; ``sqlite``, ``sqlite_writer`` and
+``files`` the store on a file; ``postgres`` and the modules named after it the one on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from __future__ import annotations
 from .base import Store, wall_clock_ms
 from .connection import Connection, Rows, side_by_side
 from .errors import StoreUnavailableError
+from .opening import store_on
+from .postgres_url import PostgresURL
 from .sqlite import SqliteStore
 
 __all__ = [
     "Connection",
+    "PostgresURL",
     "Rows",
     "SqliteStore",
     "Store",
     "StoreUnavailableError",
     "side_by_side",
+    "store_on",
     "wall_clock_ms",
 ]

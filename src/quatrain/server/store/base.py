@@ -8,6 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -18,6 +19,7 @@ from . import queries
 from .connection import Connection, side_by_side
 from .errors import StoreUnavailableError
 from .gate import Gate
+from .postgres_url import PostgresURL
 from .readers import ReaderPool
 from .writer import GroupWriter, Job
 
@@ -54,6 +56,7 @@ class Store(ABC):
     """
 
     now_ms: Callable[[], int]
+    database: Path | PostgresURL
 
     def __init__(self) -> None:
         self._lifecycle = threading.Lock()

@@ -33,6 +33,7 @@ class SqliteStore(Store):
         super().__init__()
         self.now_ms = now_ms
         self._file = DatabaseFile(path)
+        self.database = self._file.path
         self._readers_wanted = readers
         self._max_batch = max_batch
         self._max_waiting = max_waiting

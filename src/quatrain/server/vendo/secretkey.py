@@ -13,6 +13,7 @@ import attrs
 
 from quatrain._secret import Secret
 from quatrain.errors import ConfigError
+from quatrain.server.store import PostgresURL
 
 from .sealing import Ring, new_key
 
@@ -115,7 +116,19 @@ class KeyFile:
             os.close(number)
 
 
-def key_source(given: Secret | None, database: Path) -> KeySource:
+class NoKey:
+    """None was given, and there is no place for one: processes on several machines share it."""
+
+    def load(self, *, may_create: bool) -> Ring:
+        """Raises ConfigError."""
+        del may_create
+        raise ConfigError(
+            f"on PostgreSQL the secret key comes from {VARIABLE}: 32 random bytes in base64, the"
+            " same for every process on the database (openssl rand -base64 32)"
+        )
+
+
+def key_source(given: Secret | None, database: Path | PostgresURL) -> KeySource:
     """The key that was *given*, else the environment's, else the file beside the database.
 
     Raises ConfigError for one that is no key.
@@ -123,4 +136,6 @@ def key_source(given: Secret | None, database: Path) -> KeySource:
     text = given or Secret(os.environ.get(VARIABLE, ""))
     if text:
         return GivenKey.of(text)
+    if isinstance(database, PostgresURL):
+        return NoKey()
     return KeyFile(database.absolute().with_name(f"{database.name}.key"))

@@ -212,6 +212,7 @@ async def test_a_connection_that_fails_leaves_the_visit_open(
     assert [("connection.connected",)] == rows(platform, EVENTS)
 
 
+@pytest.mark.on_file
 async def test_a_secret_key_that_is_missing(
     platform: Starlette, visitor: Visitor, database: Path
 ) -> None:

@@ -1,0 +1,174 @@
+"""The store on PostgreSQL: one database, shared by any number of processes on any machines.
+
+Each process has two writers, a thread and a connection each. One takes the operations that may run
+beside those of others (see ``connection.side_by_side``): the effect ledger's. The other one's take
+turns among all processes, in which each is the only writer, as on SQLite. So an operation is right
+here if it is right there; only those of the first kind have to be thought about.
+
+The time is the database's: its ``clock_timestamp()`` when a batch begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+
+from quatrain.errors import ConfigError
+
+from .base import Store, Threads, wall_clock_ms
+from .connection import SIDE_BY_SIDE
+from .gate import Gate
+from .migrations import migrate_postgres
+from .postgres_connection import CLOCK, PostgresConnection, Raw, connect, last_row
+from .postgres_errors import is_passing, of_environment
+from .postgres_listener import Listener
+from .postgres_url import PostgresURL
+from .postgres_writer import PATIENCE, Patience, PostgresWriter
+from .readers import ReaderPool
+from .writer import GroupWriter, Job
+
+R = TypeVar("R")
+
+
+class PostgresStore(Store):
+    """Runs operations on one database. ``now_ms`` replaces its clock in tests."""
+
+    def __init__(
+        self,
+        url: PostgresURL,
+        *,
+        now_ms: Callable[[], int] | None = None,
+        readers: int = 4,
+        max_batch: int = 256,
+        max_waiting: int = 10_000,
+    ) -> None:
+        super().__init__()
+        self.database = self._url = url
+        self._clock = DatabaseClock(now_ms)
+        self.now_ms = self._clock.now_ms
+        self._listener = Listener(self._connect, self._own)
+        self._readers_wanted = readers
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+
+    def __repr__(self) -> str:
+        return f"<PostgresStore {self.database}>"
+
+    def _prepare(self) -> None:
+        try:
+            raw = connect(self._url)
+            try:
+                migrate_postgres(PostgresConnection(raw))
+            finally:
+                raw.close()
+        except psycopg.Error as exc:
+            # what the server says of a refused connection names host, user and database
+            reason = of_environment(exc) if exc.sqlstate else None
+            raise ConfigError(
+                f"the database {self.database} can't be used: {reason or exc}"
+            ) from exc
+
+    def _start(self) -> Threads:
+        apart, in_turns = (
+            PostgresWriter(
+                self._connect,
+                self._gate,
+                self._clock.seen,
+                takes_turns=takes_turns,
+                max_batch=self._max_batch,
+                max_waiting=self._max_waiting,
+            )
+            for takes_turns in (False, True)
+        )
+        readers = PostgresReaders(self._connect, self._gate, self._clock.seen, self._readers_wanted)
+        return Threads((apart, in_turns), readers)
+
+    def _writer_of(self, job: Job, writers: tuple[GroupWriter, ...]) -> GroupWriter:
+        return writers[0 if job.operation in SIDE_BY_SIDE else 1]
+
+    def _reason(self, exc: Exception) -> str | None:
+        return of_environment(exc)
+
+    def listen(self, table: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have *wake* called when any process has written into *table*."""
+        return self._listener.add(table, wake)
+
+    def close(self) -> None:
+        """Write what is queued, answer it, and close every connection."""
+        super().close()
+        self._listener.close()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew."""
+        super().after_fork_in_child()
+        self._abandoned_listener = self._listener
+        self._listener = Listener(self._connect, self._own)
+        self._abandoned_listener.forget()
+
+    def _own(self) -> set[int]:
+        threads = self._threads
+        writers = () if threads is None else threads.writers
+        return {each.backend for each in writers if isinstance(each, PostgresWriter)}
+
+    def _connect(self) -> Raw:
+        return connect(self._url)
+
+
+class DatabaseClock:
+    """The database's clock, as far as this process knows it."""
+
+    def __init__(self, given: Callable[[], int] | None) -> None:
+        self._given = given
+        self._ahead = 0
+        self.now_ms = given or self._guess
+
+    def seen(self, now: int) -> int:
+        """The database says that it is *now*; the time that counts."""
+        if self._given is not None:
+            return self._given()
+        self._ahead = now - wall_clock_ms()
+        return now
+
+    def _guess(self) -> int:
+        return wall_clock_ms() + self._ahead
+
+
+class PostgresReaders(ReaderPool[PostgresConnection]):
+    """Connections in transactions that can't write, and see the database as it was at one time."""
+
+    def __init__(
+        self, connect: Callable[[], Raw], gate: Gate, clock: Callable[[int], int], size: int
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {CLOCK}".encode()
+        super().__init__(gate, size)
+
+    def _run(self, read: Callable[[Any, int, Any], R], argument: Any) -> R:
+        patience = Patience(PATIENCE)
+        while True:
+            try:
+                return self._try(read, argument)
+            except psycopg.Error as exc:
+                if not is_passing(exc):
+                    raise
+                self.disconnect()  # what befell one befell them all
+                if not patience.wait():
+                    raise
+
+    def _try(self, read: Callable[[Any, int, Any], R], argument: Any) -> R:
+        connection = self._take() or PostgresConnection(self._connect())
+        try:
+            now = self._clock(last_row(connection.raw.execute(self._begin))[0])
+            result = read(connection, now, argument)
+            connection.raw.execute("COMMIT")
+        except BaseException:
+            connection.raw.close()
+            raise
+        self._give_back(connection)
+        return result
+
+    def _close(self, connection: PostgresConnection) -> None:
+        connection.raw.close()

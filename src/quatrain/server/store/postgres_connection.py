@@ -1,0 +1,183 @@
+"""Connections to PostgreSQL, and what operations see of them.
+
+The driver is psycopg and not an asynchronous one: an operation is a plain function that runs in a
+transaction, in a thread of the store; on an event loop each of its statements would be a trip to
+the loop and back, and each operation would have to be written a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg.adapt import AdaptersMap, Buffer, Dumper
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from quatrain.errors import ConfigError
+from quatrain.server.problems import Fault, validation_failed
+
+from .postgres_sql import translated
+from .postgres_url import PostgresURL
+
+Raw: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+LOCK_TIMEOUT: Final = 4
+"""Seconds that a statement waits for what somebody else holds."""
+IDLE_TIMEOUT: Final = 2
+"""Seconds that a transaction may stand still, as that of a stopped process does, before the
+database ends it: less than others wait for what it holds."""
+_CONNECT_TIMEOUT: Final = 5
+_DEFAULTS: Final = {
+    "application_name": "quatrain",
+    "connect_timeout": str(_CONNECT_TIMEOUT),
+    # a database that vanished without a word is noticed
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+# an answer that has left survives a power cut; a stricter setting than that stays
+_SETTINGS: Final = f"""
+SET lock_timeout = '{LOCK_TIMEOUT}s';
+SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}s';
+SET client_min_messages = 'warning';
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') = 'off'
+"""
+CLOCK: Final = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+
+class _BoolDumper(Dumper):
+    """As SQLite keeps it."""
+
+    oid = Int8Dumper.oid
+
+    def dump(self, obj: bool) -> Buffer:
+        return b"1" if obj else b"0"
+
+
+def _adapters() -> AdaptersMap:
+    # one type whatever the value: a statement is prepared once, not once for each size of number
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(int, Int8Dumper)
+    adapters.register_dumper(bool, _BoolDumper)
+    adapters.register_dumper(str, StrDumper)
+    return adapters
+
+
+_ADAPTERS: Final = _adapters()
+
+
+def connect(url: PostgresURL) -> Raw:
+    """A new connection, in no transaction. Raises psycopg.Error, ConfigError for the address."""
+    try:
+        given = conninfo_to_dict(url.secret.reveal())
+    except psycopg.Error:
+        # what it says repeats parts of the address
+        raise ConfigError("the database's address can't be read as one of PostgreSQL's") from None
+    params: dict[str, Any] = {**_DEFAULTS, **given, "client_encoding": "utf8"}
+    raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **params)
+    try:
+        raw.execute(_SETTINGS)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+class _Context:
+    """How values are handed over."""
+
+    adapters = _ADAPTERS
+    connection = None
+
+
+def last_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The row of the last of several statements that were sent together."""
+    while cursor.nextset():
+        pass
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101  a SELECT of one value
+    return row
+
+
+class PostgresRows:
+    """What came of a statement."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        """The rows that were changed."""
+        return self._cursor.rowcount
+
+    def fetchone(self) -> Any:
+        """The next row; None when there is none."""
+        return self._cursor.fetchone() if self._cursor.description else None
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor if self._cursor.description else ())
+
+    def close(self) -> None:
+        """Read no more of them."""
+        self._cursor.close()
+
+
+class PostgresConnection:
+    """A connection as operations see it; ``written`` are the tables that they have written to."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.written: set[str] = set()
+
+    def execute(self, sql: str, parameters: Any = (), /) -> PostgresRows:
+        """Run one statement."""
+        statement = translated(sql)
+        if statement.table is not None:
+            self.written.add(statement.table)
+        try:
+            return PostgresRows(self.raw.execute(statement.text.encode(), parameters))
+        except psycopg.DataError as exc:
+            raise _refused(exc, parameters) from exc
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> PostgresRows:
+        """Run one statement for each of the parameters."""
+        statement = translated(sql)
+        if statement.table is not None:
+            self.written.add(statement.table)
+        cursor = self.raw.cursor()
+        many = list(parameters)
+        try:
+            cursor.executemany(statement.text.encode(), many)
+        except psycopg.DataError as exc:
+            raise _refused(exc, many) from exc
+        return PostgresRows(cursor)
+
+
+def _refused(exc: psycopg.DataError, parameters: Any) -> Exception:
+    """PostgreSQL's text holds no NUL, SQLite's does: who sent one is told so, in a 422."""
+    if "\0" not in "".join(_texts(parameters)):
+        return exc
+    text = "this platform's database can't keep text with a NUL character"
+    return validation_failed([Fault(("body",), text, "value")])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)

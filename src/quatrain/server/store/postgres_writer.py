@@ -1,0 +1,171 @@
+"""Writing to PostgreSQL: batches of several processes, side by side or in turns.
+
+A transaction that was not yet told to COMMIT has not happened when its connection is lost, and is
+done again on another. One whose COMMIT was not answered may have happened: its callers are told
+that nobody knows, and ask again, the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+
+from .connection import SIDE_BY_SIDE
+from .errors import StoreUnavailableError
+from .gate import Gate
+from .postgres_connection import CLOCK, PostgresConnection, Raw, last_row
+from .postgres_errors import is_conflict, is_locked, is_passing, of_environment
+from .writer import GroupWriter, Job, Outcome, all_failed
+
+_TURN: Final = 0x71_75_61_74_72_61_69_6E
+"""The advisory lock that those who take turns hold, each until its transaction has ended."""
+TOLD: Final = frozenset({"vendo_events", "velerian_runs", "webhook_deliveries"})
+"""The tables that somebody waits for: writing to one is told to every process on the database."""
+CHANNEL: Final = "quatrain"
+_TRIES: Final = 5
+"""Of one operation, when others were in its way."""
+PATIENCE: Final = 5.0
+"""Seconds that work waits for a database that is away: it is restarted, or another takes over."""
+
+
+class Patience:
+    """For how long to go on trying."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._pause = 0.02
+
+    def wait(self) -> bool:
+        """Wait a little; False when it has been long enough."""
+        if time.monotonic() + self._pause > self._until:
+            return False
+        time.sleep(self._pause)
+        self._pause = min(self._pause * 2, 0.5)
+        return True
+
+
+class _CommitError(Exception):
+    """It was told to COMMIT, and did not say that it has."""
+
+
+class PostgresWriter(GroupWriter):
+    """Writes batches; with *takes_turns* no other process does so at the same time."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Raw],
+        gate: Gate,
+        clock: Callable[[int], int],
+        *,
+        takes_turns: bool,
+        max_batch: int,
+        max_waiting: int,
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._takes_turns = takes_turns
+        turn = f"SELECT pg_advisory_xact_lock({_TURN}); " if takes_turns else ""
+        self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {turn}{CLOCK}"
+        self._connection: PostgresConnection | None = None
+        self.backend = 0
+        """What the database calls this connection."""
+        super().__init__(gate, max_batch=max_batch, max_waiting=max_waiting)
+
+    def disconnect(self) -> None:
+        """Close the connection, which takes back what was not committed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.raw.close()
+
+    def _write(self, batch: list[Job]) -> list[Outcome]:
+        if not self._takes_turns:
+            batch = sorted(batch, key=_place)
+        try:
+            return self._write_patiently(batch)
+        except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
+            self.disconnect()
+            if len(batch) > 1 and (is_conflict(exc) or is_locked(exc)):
+                # each by itself: none waits for a lock while it holds another's
+                return [outcome for job in batch for outcome in self._write([job])]
+            return all_failed(batch, _reason(exc), exc)
+
+    def _write_patiently(self, batch: list[Job]) -> list[Outcome]:
+        patience = Patience(PATIENCE)
+        tries = _TRIES if len(batch) == 1 else 1
+        while True:
+            try:
+                return self._transact(self._connected(), batch)
+            except psycopg.Error as exc:
+                self.disconnect()
+                tries -= is_conflict(exc)
+                if not (is_conflict(exc) and tries) and not (is_passing(exc) and patience.wait()):
+                    raise
+
+    def _connected(self) -> PostgresConnection:
+        if self._connection is None:
+            self._connection = PostgresConnection(self._connect())
+            self.backend = self._connection.raw.info.backend_pid
+        return self._connection
+
+    def _transact(self, connection: PostgresConnection, batch: list[Job]) -> list[Outcome]:
+        now = self._start(connection)
+        outcomes: list[Outcome]
+        try:
+            outcomes = [(job, job.operation(connection, now, job.argument), None) for job in batch]
+        except Exception as exc:
+            if is_conflict(exc) or of_environment(exc):
+                raise
+            connection.raw.execute("ROLLBACK")
+            now = self._start(connection)
+            outcomes = [_apart(connection, now, job) for job in batch]
+        self._commit(connection)
+        return outcomes
+
+    def _start(self, connection: PostgresConnection) -> int:
+        """Begin a transaction, when the turn has come; the time then."""
+        connection.written.clear()
+        return self._clock(last_row(connection.raw.execute(self._begin.encode()))[0])
+
+    def _commit(self, connection: PostgresConnection) -> None:
+        told = "".join(f"NOTIFY {CHANNEL}, '{table}'; " for table in connection.written & TOLD)
+        try:
+            cursor = connection.raw.execute(f"{told}COMMIT".encode())
+        except psycopg.Error as exc:
+            raise _CommitError from exc
+        while cursor.nextset():
+            pass
+        # an operation that passed over an error has lost the whole transaction, and COMMIT says so
+        if cursor.statusmessage != "COMMIT":
+            raise StoreUnavailableError("the transaction failed, and was rolled back")
+
+
+def _place(job: Job) -> tuple[Any, ...]:
+    return SIDE_BY_SIDE[job.operation](job.argument)
+
+
+def _apart(connection: PostgresConnection, now: int, job: Job) -> Outcome:
+    connection.raw.execute("SAVEPOINT job")
+    try:
+        outcome: Outcome = (job, job.operation(connection, now, job.argument), None)
+    except Exception as exc:
+        if is_conflict(exc) or of_environment(exc):
+            raise
+        connection.raw.execute("ROLLBACK TO job")
+        outcome = (job, None, exc)
+    connection.raw.execute("RELEASE job")
+    return outcome
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, StoreUnavailableError):
+        return str(exc)
+    if isinstance(exc, _CommitError):
+        cause = exc.__cause__
+        why = of_environment(cause) if cause is not None else None
+        return f"{why or 'the transaction failed'}; whether the change was made is not known"
+    return of_environment(exc) or f"the transaction failed: {exc}"
