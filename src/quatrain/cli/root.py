@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "effects": "Look at the effects of a ledger, export and reset them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",
+    "migrate": "Bring a database's tables to what this version needs.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",
     "velerian": "Make keys, governed processes and networks, and look at runs.",
     "vendo": "Connect integrations, and make keys for the apps that use them.",
