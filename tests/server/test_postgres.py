@@ -241,6 +241,20 @@ async def test_a_batch_locks_rows_in_their_order(store: Store, marked: None) -> 
     assert [("a", 2), ("a", 4), ("b", 1), ("b", 3)] == seen
 
 
+async def test_a_stopped_process_holds_nobody_up(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database ends a transaction that stands still in its turn; its write is done again."""
+    monkeypatch.setattr("quatrain.server.store.postgres.WRITER_IDLE", 0.1)
+    blocker = Blocker(store)
+    stopped = asyncio.create_task(store.write(add_tenant, "a"))
+    await queued(store, 1)
+    assert await other.write(beat, 1) == 0
+    blocker.release.set()
+    await stopped
+    assert ["a"] == await store.read(tenants, None)
+
+
 # -- connections that end -------------------------------------------------------------------------
 
 

@@ -60,8 +60,9 @@ def side_by_side(place: Place) -> Callable[[O], O]:
 
     Its statements judge and change a row at once (``UPDATE … WHERE …``, ``INSERT … ON CONFLICT …
     WHERE …``) or lock it first: what it read can't have changed when it writes. Every other
-    operation may rely on being the only one, in all processes on the database. SQLite has one
-    writer anyway; on PostgreSQL the others take turns, and these do not wait for them.
+    operation may rely on being the only one, in all processes on the database, and on its rows
+    becoming visible in the order of their ids. SQLite has one writer anyway; on PostgreSQL the
+    others take turns, and these do not wait for them.
 
     *place* takes the argument and tells which row is changed: in one batch the rows are locked in
     the order of their places, so that batches of several processes don't lock each other out.

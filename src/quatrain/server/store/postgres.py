@@ -21,7 +21,15 @@ from .base import Store, Threads, wall_clock_ms
 from .connection import SIDE_BY_SIDE
 from .gate import Gate
 from .migrations import migrate_postgres
-from .postgres_connection import CLOCK, PostgresConnection, Raw, connect, last_row
+from .postgres_connection import (
+    CLOCK,
+    READER_IDLE,
+    WRITER_IDLE,
+    PostgresConnection,
+    Raw,
+    connect,
+    last_row,
+)
 from .postgres_errors import is_passing, of_environment
 from .postgres_listener import Listener
 from .postgres_url import PostgresURL
@@ -58,7 +66,7 @@ class PostgresStore(Store):
 
     def _prepare(self) -> None:
         try:
-            raw = connect(self._url)
+            raw = connect(self._url, idle=WRITER_IDLE)
             try:
                 migrate_postgres(PostgresConnection(raw))
             finally:
@@ -82,7 +90,9 @@ class PostgresStore(Store):
             )
             for takes_turns in (False, True)
         )
-        readers = PostgresReaders(self._connect, self._gate, self._clock.seen, self._readers_wanted)
+        readers = PostgresReaders(
+            self._connect_reader, self._gate, self._clock.seen, self._readers_wanted
+        )
         return Threads((apart, in_turns), readers)
 
     def _writer_of(self, job: Job, writers: tuple[GroupWriter, ...]) -> GroupWriter:
@@ -113,7 +123,10 @@ class PostgresStore(Store):
         return {each.backend for each in writers if isinstance(each, PostgresWriter)}
 
     def _connect(self) -> Raw:
-        return connect(self._url)
+        return connect(self._url, idle=WRITER_IDLE)
+
+    def _connect_reader(self) -> Raw:
+        return connect(self._url, idle=READER_IDLE)
 
 
 class DatabaseClock:

@@ -26,9 +26,11 @@ Raw: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 LOCK_TIMEOUT: Final = 4
 """Seconds that a statement waits for what somebody else holds."""
-IDLE_TIMEOUT: Final = 2
+WRITER_IDLE: Final = 2
 """Seconds that a transaction may stand still, as that of a stopped process does, before the
 database ends it: less than others wait for what it holds."""
+READER_IDLE: Final = 300
+"""The same where nobody waits: a reader may work for long on what it has read."""
 _CONNECT_TIMEOUT: Final = 5
 _DEFAULTS: Final = {
     "application_name": "quatrain",
@@ -42,7 +44,6 @@ _DEFAULTS: Final = {
 # an answer that has left survives a power cut; a stricter setting than that stays
 _SETTINGS: Final = f"""
 SET lock_timeout = '{LOCK_TIMEOUT}s';
-SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}s';
 SET client_min_messages = 'warning';
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
@@ -71,8 +72,11 @@ def _adapters() -> AdaptersMap:
 _ADAPTERS: Final = _adapters()
 
 
-def connect(url: PostgresURL) -> Raw:
-    """A new connection, in no transaction. Raises psycopg.Error, ConfigError for the address."""
+def connect(url: PostgresURL, *, idle: float) -> Raw:
+    """A new connection, in no transaction. Raises psycopg.Error, ConfigError for the address.
+
+    *idle* is for how many seconds a transaction may stand still.
+    """
     try:
         given = conninfo_to_dict(url.secret.reveal())
     except psycopg.Error:
@@ -81,7 +85,7 @@ def connect(url: PostgresURL) -> Raw:
     params: dict[str, Any] = {**_DEFAULTS, **given, "client_encoding": "utf8"}
     raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **params)
     try:
-        raw.execute(_SETTINGS)
+        raw.execute(f"SET idle_in_transaction_session_timeout = '{idle}s'; {_SETTINGS}".encode())
     except BaseException:
         raw.close()
         raise
