@@ -7,24 +7,17 @@ from contextlib import contextmanager
 import pytest
 
 from quatrain.server.store.migrations import newest
-from tests._postgres import postgres_server
 
 from ._support import Serving
 
 PASSWORD = "hunter2"  # the tests' server asks for none, and takes any
 
 
-@pytest.fixture(scope="module")
-def server():
-    with postgres_server() as server:
-        yield server
-
-
 @pytest.fixture
-def address(server):
-    name = server.create()
-    yield server.url(name).replace("postgres@", f"postgres:{PASSWORD}@")
-    server.drop(name)
+def address(postgres):
+    name = postgres.create()
+    yield postgres.url(name).replace("postgres@", f"postgres:{PASSWORD}@")
+    postgres.drop(name)
 
 
 @contextmanager

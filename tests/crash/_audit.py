@@ -7,6 +7,8 @@ from pathlib import Path
 
 import attrs
 
+from quatrain.server.store import Connection, PostgresURL, store_on
+
 
 @attrs.frozen
 class Record:
@@ -38,23 +40,30 @@ _NEXT = {
 """From a state, by a line of the audit trail, to the next."""
 
 
-def audit(database: Path) -> dict[str, Record]:
-    """Every effect by its key, from a file that is whole and true to its audit trail."""
+def audit(database: Path | PostgresURL) -> dict[str, Record]:
+    """Every effect by its key, from a database that is whole and true to its audit trail."""
+    if isinstance(database, PostgresURL):
+        with store_on(database) as store:
+            return store.read_blocking(lambda connection, _now, _: _records(connection), None)
     connection = sqlite3.connect(database)
     try:
         assert [("ok",)] == connection.execute("PRAGMA integrity_check").fetchall()
         assert [] == connection.execute("PRAGMA foreign_key_check").fetchall()
-        records: dict[str, Record] = {}
         if not connection.execute(_TABLES).fetchall():
-            return records
-        for effect_id, key, *facts in connection.execute(_EFFECTS).fetchall():
-            events = connection.execute(_EVENTS, (effect_id,)).fetchall()
-            times = [at for _, _, at in events]
-            assert sorted(times) == times, key
-            records[key] = Record(key, *facts, tuple((kind, fence) for kind, fence, _ in events))
-            assert (records[key].status, records[key].fence_token) == _told_by(records[key]), key
+            return {}
+        return _records(connection)
     finally:
         connection.close()
+
+
+def _records(connection: Connection) -> dict[str, Record]:
+    records: dict[str, Record] = {}
+    for effect_id, key, *facts in connection.execute(_EFFECTS).fetchall():
+        events = connection.execute(_EVENTS, (effect_id,)).fetchall()
+        times = [at for _, _, at in events]
+        assert sorted(times) == times, key
+        records[key] = Record(key, *facts, tuple((kind, fence) for kind, fence, _ in events))
+        assert (records[key].status, records[key].fence_token) == _told_by(records[key]), key
     return records
 
 

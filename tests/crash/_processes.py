@@ -12,7 +12,8 @@ from typing import Self
 import attrs
 
 from quatrain.server.keys import KeyRing
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import PostgresURL, store_on
+from tests.server._support import as_argument
 
 from ._clock import SharedClock
 from ._worker import LEASE_MS, Orders
@@ -37,11 +38,12 @@ def start(module: str, *args: str, api_key: str = "") -> subprocess.Popen[bytes]
 class Site:
     """A database and a clock, and who works there."""
 
-    def __init__(self, directory: Path) -> None:
-        self.database = directory / "quatrain.db"
+    def __init__(self, directory: Path, database: Path | PostgresURL) -> None:
+        self.database = database
+        self.address = as_argument(database)
         self.clock = SharedClock(directory / "clock")
         self._processes: list[subprocess.Popen[bytes]] = []
-        with SqliteStore(self.database, now_ms=self.clock) as store:
+        with store_on(self.database, now_ms=self.clock) as store:
             _, secret = KeyRing(store).create()
         self.api_key = secret.reveal()
 
@@ -91,7 +93,7 @@ class Server:
     def start(self) -> None:
         """Returns when requests are answered."""
         site = self._site
-        self.process = site.start("_server", str(site.database), str(site.clock.path), self._port)
+        self.process = site.start("_server", site.address, str(site.clock.path), self._port)
         assert self.process.stdout is not None
         self.origin = self.process.stdout.readline().decode().strip()
         assert self.origin, self.process.stderr and self.process.stderr.read().decode()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from quatrain.server.vendo.sealing import new_key
+
 from ._processes import Site
 from ._world import World
 
@@ -16,9 +18,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with Site(tmp_path) as site:
+@pytest.fixture(params=["sqlite", "postgres"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    database = tmp_path / "quatrain.db"
+    if request.param == "postgres":
+        database = request.getfixturevalue("postgres_url")
+        monkeypatch.setenv("QUATRAIN_SECRET_KEY", new_key().reveal())
+    with Site(tmp_path, database) as site:
         yield site
 
 

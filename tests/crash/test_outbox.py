@@ -11,7 +11,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import store_on
 from tests.mixed._server import Exchange
 from tests.mixed._server import Server as Receiver
 from tests.server.webhooks._support import make_site
@@ -29,7 +29,7 @@ def received(receiver: Receiver) -> Counter[str]:
 async def test_what_was_written_while_no_server_ran_is_sent(site: Site) -> None:
     """And what another process writes while one runs."""
     with (
-        SqliteStore(site.database, now_ms=site.clock) as store,
+        store_on(site.database, now_ms=site.clock) as store,
         Receiver(lambda exchange: exchange.answer()) as receiver,
     ):
         webhooks = make_site(store)
@@ -49,7 +49,7 @@ async def test_what_was_under_way_is_sent_by_the_next_server(site: Site) -> None
     def hold(exchange: Exchange) -> None:
         held.set()
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Receiver(hold) as receiver:
+    with store_on(site.database, now_ms=site.clock) as store, Receiver(hold) as receiver:
         webhooks = make_site(store)
         delivery_id = webhooks.add(webhooks.add_endpoint(receiver.url), payload='{"a": 1}')
         server = site.serve()
@@ -77,7 +77,7 @@ async def test_of_many_none_is_lost(seed: int, site: Site) -> None:
             victim.result(PATIENCE).kill()
         exchange.answer()
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Receiver(answer) as receiver:
+    with store_on(site.database, now_ms=site.clock) as store, Receiver(answer) as receiver:
         webhooks = make_site(store)
         ids = webhooks.add_many([webhooks.add_endpoint(receiver.url) for _ in range(10)] * 10)
         server = site.serve()
@@ -105,7 +105,7 @@ async def test_a_server_that_was_stopped_has_no_say_any_more(site: Site) -> None
         held.append(exchange)
         first.set()
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Receiver(hold) as receiver:
+    with store_on(site.database, now_ms=site.clock) as store, Receiver(hold) as receiver:
         webhooks = make_site(store)
         delivery_id = webhooks.add(webhooks.add_endpoint(receiver.url))
         zombie = site.serve()

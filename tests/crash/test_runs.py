@@ -11,7 +11,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import store_on
 from quatrain.server.velerian import audit
 from quatrain.server.velerian.claims import MAX_ATTEMPTS
 from tests.mixed._server import Exchange
@@ -38,7 +38,7 @@ async def whole(place: Place) -> bool:
 async def test_what_was_queued_while_no_server_ran_is_executed(site: Site) -> None:
     """And what another process queues while one runs."""
     with (
-        SqliteStore(site.database, now_ms=site.clock) as store,
+        store_on(site.database, now_ms=site.clock) as store,
         Model(lambda exchange: exchange.answer(b"said")) as model,
     ):
         place = await make_place(store)
@@ -59,7 +59,7 @@ async def test_what_was_under_way_is_begun_again_by_the_next_server(site: Site) 
     def hold(exchange: Exchange) -> None:
         held.set()
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Model(hold) as model:
+    with store_on(site.database, now_ms=site.clock) as store, Model(hold) as model:
         place = await make_place(store)
         run_id = await place.ask(model.url)
         server = site.serve()
@@ -90,7 +90,7 @@ async def test_a_run_that_is_the_death_of_every_server_is_given_up(site: Site) -
     def hold(exchange: Exchange) -> None:
         asked.release()
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Model(hold) as model:
+    with store_on(site.database, now_ms=site.clock) as store, Model(hold) as model:
         place = await make_place(store)
         run_id = await place.ask(model.url)
         server = site.serve()
@@ -123,7 +123,7 @@ async def test_of_many_each_ends_once(seed: int, site: Site) -> None:
             victim.result(PATIENCE).kill()
         exchange.answer(exchange.target.encode())
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Model(answer) as model:
+    with store_on(site.database, now_ms=site.clock) as store, Model(answer) as model:
         place = await make_place(store)
         ids = [await place.ask(f"{model.url}/{number}") for number in range(40)]
         server = site.serve()
@@ -155,7 +155,7 @@ async def test_a_server_that_was_stopped_has_no_say_any_more(site: Site) -> None
         held.append(exchange)
         first.set()
 
-    with SqliteStore(site.database, now_ms=site.clock) as store, Model(hold) as model:
+    with store_on(site.database, now_ms=site.clock) as store, Model(hold) as model:
         place = await make_place(store)
         run_id = await place.ask(model.url)
         zombie = site.serve()

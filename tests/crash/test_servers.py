@@ -21,6 +21,7 @@ from quatrain.verity import (
     VerityError,
     VerityTransportError,
 )
+from tests._postgres import PostgresServer
 
 from ._audit import Record, audit
 from ._processes import Server, Site
@@ -29,6 +30,18 @@ from ._worker import LEASE_MS
 AT_ONCE = 40
 EFFECTS_A_TASK = 40
 """More than a server lives to see."""
+
+
+@attrs.frozen
+class Restart:
+    """Restarts the database, as if it had crashed, in place of a server that is killed."""
+
+    postgres: PostgresServer
+
+    def kill(self) -> None:
+        """Returns when it takes connections again."""
+        self.postgres.stop("immediate")
+        self.postgres.start()
 
 
 @attrs.define
@@ -45,7 +58,7 @@ class Load:
     errors: list[VerityError] = attrs.field(factory=list)
     enough: int = 0
     """Answers after which a server is killed; 0 for none."""
-    victim: Server | None = None
+    victim: Server | Restart | None = None
 
     async def protect(self, client: AsyncVerityClient, key: str) -> None:
         """Note what comes of it. An act returns what only it knows."""
@@ -164,6 +177,33 @@ async def test_of_two_servers_on_one_file_one_is_killed(seed: int, site: Site) -
         load.check(audit(site.database))
         site.expire_leases()
         await load.run([second], keys)
+    records = audit(site.database)
+    load.check(records)
+    assert dict.fromkeys(keys, "COMMITTED") == {
+        key: record.status for key, record in records.items()
+    }
+
+
+@pytest.mark.parametrize("site", ["postgres"], indirect=True)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_the_database_is_restarted_under_its_servers(
+    seed: int, site: Site, request: pytest.FixtureRequest
+) -> None:
+    """Calls wait for it; what was answered is there, and every effect happens once."""
+    luck = random.Random(seed)
+    keys = [f"{seed}-{number // 2}" for number in range(AT_ONCE * EFFECTS_A_TASK // 4)]
+    one, other = site.serve(), site.serve()
+    restart = Restart(request.getfixturevalue("postgres"))
+    load = Load(enough=luck.randint(20, 200), victim=restart)
+    async with (
+        open_client(site, one, attempts=8) as first,
+        open_client(site, other, attempts=8) as second,
+    ):
+        await load.run([first, second], keys)
+        load.check(audit(site.database))
+        load.answered |= {doubt.effect_key: await doubt.resolve() for doubt in load.uncertain}
+        site.expire_leases()
+        await load.run([second, first], keys)
     records = audit(site.database)
     load.check(records)
     assert dict.fromkeys(keys, "COMMITTED") == {

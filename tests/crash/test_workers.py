@@ -27,7 +27,7 @@ def test_killed_workers_leave_nothing_done_twice_or_not_at_all(
 ) -> None:
     """Of one server's clients, and of local platforms in several processes on one file."""
     luck = random.Random(place)
-    where: dict[str, Any] = {"database": str(site.database), "clock": str(site.clock.path)}
+    where: dict[str, Any] = {"database": site.address, "clock": str(site.clock.path)}
     if place == "server":
         where = {"url": site.serve().url}
 

@@ -13,7 +13,6 @@ from quatrain.server import Settings, create_app
 from quatrain.server.ledger import Ledger
 from quatrain.server.store import PostgresURL, Store, store_on
 from quatrain.server.vendo.sealing import new_key
-from tests._postgres import PostgresServer, postgres_server
 
 from ._support import Client, ServerClock, make_realm
 
@@ -35,27 +34,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         on_file = metafunc.definition.get_closest_marker("on_file") is not None
         kinds = ["sqlite"] if on_file else ["sqlite", "postgres"]
         metafunc.parametrize("database", kinds, indirect=True)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def migrated(postgres: PostgresServer) -> str:
-    """A database that others are copied from: faster than running every step again."""
-    name = postgres.create()
-    with store_on(postgres.url(name)):
-        return name
-
-
-@pytest.fixture
-def postgres_url(postgres: PostgresServer, migrated: str) -> Iterator[PostgresURL]:
-    name = postgres.create(migrated)
-    yield PostgresURL.of(postgres.url(name))
-    postgres.drop(name)
 
 
 @pytest.fixture
