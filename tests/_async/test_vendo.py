@@ -230,6 +230,13 @@ async def test_a_state_is_made_up(vendo: AsyncVendo) -> None:
     assert min(map(len, states)) >= 32
 
 
+async def test_where_to_return_is_up_to_the_platform(vendo: AsyncVendo) -> None:
+    """Unless it is said, by position too."""
+    assert set(httpx.URL(vendo.connect_url("slack")).params) == {"app_key", "state"}
+    url = httpx.URL(vendo.connect_url("slack", "https://app.example/", "s"))
+    assert url.params["return_to"] == "https://app.example/"
+
+
 async def test_the_connect_page_below_a_path(connect_vendo: Connect) -> None:
     """A base URL's own path stays."""
     vendo = connect_vendo(base_url="https://gateway.example/vendo")
@@ -584,7 +591,7 @@ async def test_what_needs_the_platform_at_the_call(platform: FakeVendo) -> None:
     """And not only when somebody waits for it, or iterates over it."""
     async with AsyncVendo() as vendo:
         with pytest.raises(VendoOnlyFeature, match="connect_url"):
-            vendo.connect_url("slack", return_to="https://app.example/")
+            vendo.connect_url("slack")
         with pytest.raises(VendoOnlyFeature, match="for_user"):
             vendo.for_user("jwt")
         with pytest.raises(VendoOnlyFeature, match="for_request"):

@@ -227,6 +227,13 @@ def test_a_state_is_made_up(vendo: Vendo) -> None:
     assert min(map(len, states)) >= 32
 
 
+def test_where_to_return_is_up_to_the_platform(vendo: Vendo) -> None:
+    """Unless it is said, by position too."""
+    assert set(httpx.URL(vendo.connect_url("slack")).params) == {"app_key", "state"}
+    url = httpx.URL(vendo.connect_url("slack", "https://app.example/", "s"))
+    assert url.params["return_to"] == "https://app.example/"
+
+
 def test_the_connect_page_below_a_path(connect_vendo: Connect) -> None:
     """A base URL's own path stays."""
     vendo = connect_vendo(base_url="https://gateway.example/vendo")
@@ -577,7 +584,7 @@ def test_what_needs_the_platform_at_the_call(platform: FakeVendo) -> None:
     """And not only when somebody waits for it, or iterates over it."""
     with Vendo() as vendo:
         with pytest.raises(VendoOnlyFeature, match="connect_url"):
-            vendo.connect_url("slack", return_to="https://app.example/")
+            vendo.connect_url("slack")
         with pytest.raises(VendoOnlyFeature, match="for_user"):
             vendo.for_user("jwt")
         with pytest.raises(VendoOnlyFeature, match="for_request"):
