@@ -1,7 +1,7 @@
 """Everything this project checks: ``nox`` runs it all, ``nox -s lint`` one session.
 
-What a machine lacks is skipped with its reason. ``QUATRAIN_REQUIRE=interop`` (a comma-separated
-list) turns such a skip into a failure; CI sets it.
+What a machine lacks is skipped with its reason. ``QUATRAIN_REQUIRE=interop,browser`` turns such a
+skip into a failure; CI sets it.
 """
 
 from __future__ import annotations
@@ -71,11 +71,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The whole suite under each Python; with coverage under the first, two at a time elsewhere."""
+    """The whole suite under each Python, two files at a time."""
     session.install("-e", ".[server,postgres,otel]", *_group("tests"))
-    if session.python != PYTHONS[0]:
-        session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
-        return
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def coverage(session: nox.Session) -> None:
+    """The whole suite in one process, and which lines it did not reach; by name only."""
+    session.install("-e", ".[server,postgres,otel]", *_group("tests"))
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine", "--quiet")

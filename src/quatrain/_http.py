@@ -188,7 +188,8 @@ class Outgoing:
         )
 
     def _extensions(self) -> dict[str, dict[str, float]]:
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout)
+        steps = ("connect", "read", "write", "pool")
+        timeouts: dict[str, float] = dict.fromkeys(steps, self.timeout)
         if self.patience is not None:
             timeouts["read"] = self.patience
         return {"timeout": timeouts}

@@ -68,7 +68,7 @@ async def module_level() -> None:
 
 async def refused(vendo: AsyncVendo) -> None:
     await vendo.billing.usage("year")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    vendo.connect_url("slack")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    vendo.connect_url()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await vendo.token("openai", effect_key="no write")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -20,9 +21,11 @@ class AsyncConnectionsClient(Protocol):
     """What is used of an AsyncVendo here."""
 
     @property
+    @abstractmethod
     def connections(self) -> Any:
         """``await list()`` gives the connections."""
 
+    @abstractmethod
     async def tokens(self, slugs: Iterable[str]) -> dict[str, str | None]:
         """Those there are."""
 

@@ -117,6 +117,8 @@ class AsyncEventStream:
         self._decoder = Decoder(last_event_id=last_event_id, max_event=max_event)
         self._last_event_id = last_event_id or None
         self._ready: deque[Message] = deque()
+        self._over = False
+        """Closed, perhaps by another thread: what is ready is then the reader's to leave alone."""
         self._due = -math.inf
         self._error: Exception | None = None
         self._inlet = AsyncInlet(hosts.platform)
@@ -136,7 +138,7 @@ class AsyncEventStream:
         inlet = self._inlet
         if inlet is None:
             raise StopAsyncIteration
-        while True:
+        while not self._over:
             try:
                 message = self._ready.popleft()
             except IndexError:
@@ -154,7 +156,8 @@ class AsyncEventStream:
             try:
                 await inlet.take(self._turn, inlet)
             except CalledOff:
-                raise StopAsyncIteration from None
+                break
+        raise StopAsyncIteration
 
     async def _turn(self, inlet: AsyncInlet) -> None:
         """Wait, open a connection or read from it: whatever comes next."""
@@ -251,10 +254,9 @@ class AsyncEventStream:
 
     async def aclose(self) -> None:
         """End the stream: no more events come. From any task or thread; twice is fine."""
+        self._over = True
         if self._inlet is not None:
             await self._inlet.aclose()
-        self._ready.clear()
-        self._error = None
 
     async def __aenter__(self) -> Self:
         return self

@@ -145,9 +145,7 @@ class MockAsyncClient:
             headers={"Authorization": f"Bearer {token}"},
         )
 
-    def connect_url(
-        self, slug: str, *, return_to: str | None = None, state: str | None = None
-    ) -> str:
+    def connect_url(self, slug: str, return_to: str | None = None, state: str | None = None) -> str:
         """The page on which a person connects *slug*."""
         self._desk.note_platform("connect_url", slug=slug, return_to=return_to, state=state)
         return self._desk.page(slug, app_key="mock", return_to=return_to, state=state)
@@ -195,12 +193,12 @@ class MockAsyncConnections:
 
     async def list(self, **_: Any) -> builtins.list[Connection]:
         """All of them."""
-        self._desk.note("connections.list")
+        self._desk.note_platform("connections.list")
         return [*self._desk.world.connections]
 
     async def get(self, slug: str, **_: Any) -> Connection | None:
         """One of them, or None."""
-        self._desk.note("connections.get", slug=slug)
+        self._desk.note_platform("connections.get", slug=slug)
         return self._desk.connection(slug)
 
 
@@ -212,12 +210,12 @@ class MockAsyncIntegrations:
 
     async def list(self, **_: Any) -> builtins.list[Integration]:
         """What can be connected."""
-        self._desk.note("integrations.list")
+        self._desk.note_platform("integrations.list")
         return [*self._desk.world.integrations]
 
     async def get(self, slug: str, **_: Any) -> Integration | None:
         """One of them, or None."""
-        self._desk.note("integrations.get", slug=slug)
+        self._desk.note_platform("integrations.get", slug=slug)
         return self._desk.integration(slug)
 
     def env_vars(self, slug: str) -> builtins.list[str]:

@@ -183,12 +183,13 @@ class AsyncVendo(AsyncPlatformClient):
 
         return new_session(self._tokens, vendo.slug_of(slug), options)
 
-    def connect_url(self, slug: str, *, return_to: str, state: str | None = None) -> str:
+    def connect_url(self, slug: str, return_to: str | None = None, state: str | None = None) -> str:
         """The page on which a person connects *slug*, and is then sent to *return_to*.
 
-        *state* comes back with the person: compare it with what you gave them. One is made up
-        unless given; it stands in the URL. The URL holds the app's key: send the person there by a
-        redirect, and put it in no page and no log.
+        Without *return_to* the platform says where to; the local one wants it. *state* comes back
+        with the person: compare it with what you gave them. One is made up unless given; it stands
+        in the URL. The URL holds the app's key: send the person there by a redirect, and put it in
+        no page and no log.
 
         Raises VendoOnlyFeature without an API key.
         """
@@ -196,10 +197,9 @@ class AsyncVendo(AsyncPlatformClient):
 
         hosts = self._api.require("connect_url")
         path = ("connections", "connect", vendo.slug_of(slug))
-        back = {
-            "return_to": vendo.filled("return_to", return_to),
-            "state": secrets.token_urlsafe(24) if state is None else vendo.filled("state", state),
-        }
+        back = {} if return_to is None else {"return_to": vendo.filled("return_to", return_to)}
+        made_up = secrets.token_urlsafe(24)
+        back["state"] = made_up if state is None else vendo.filled("state", state)
         origin = hosts.platform.origin
         try:
             # in one expression: no local variable ever holds the key

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -21,9 +22,11 @@ class ConnectionsClient(Protocol):
     """What is used of a Vendo here."""
 
     @property
+    @abstractmethod
     def connections(self) -> Any:
         """``list()`` gives the connections."""
 
+    @abstractmethod
     def tokens(self, slugs: Iterable[str]) -> dict[str, str | None]:
         """Those there are."""
 

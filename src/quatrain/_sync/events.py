@@ -118,6 +118,8 @@ class EventStream:
         self._decoder = Decoder(last_event_id=last_event_id, max_event=max_event)
         self._last_event_id = last_event_id or None
         self._ready: deque[Message] = deque()
+        self._over = False
+        """Closed, perhaps by another thread: what is ready is then the reader's to leave alone."""
         self._due = -math.inf
         self._error: Exception | None = None
         self._inlet = Inlet(hosts.platform)
@@ -137,7 +139,7 @@ class EventStream:
         inlet = self._inlet
         if inlet is None:
             raise StopIteration
-        while True:
+        while not self._over:
             try:
                 message = self._ready.popleft()
             except IndexError:
@@ -155,7 +157,8 @@ class EventStream:
             try:
                 inlet.take(self._turn, inlet)
             except CalledOff:
-                raise StopIteration from None
+                break
+        raise StopIteration
 
     def _turn(self, inlet: Inlet) -> None:
         """Wait, open a connection or read from it: whatever comes next."""
@@ -252,10 +255,9 @@ class EventStream:
 
     def close(self) -> None:
         """End the stream: no more events come. From any task or thread; twice is fine."""
+        self._over = True
         if self._inlet is not None:
             self._inlet.close()
-        self._ready.clear()
-        self._error = None
 
     def __enter__(self) -> Self:
         return self

@@ -65,9 +65,9 @@ def session(slug: str, **options: Any) -> httpx.Client:
     return default_client().session(slug, **options)
 
 
-def connect_url(slug: str, *, return_to: str, state: str | None = None) -> str:
+def connect_url(slug: str, return_to: str | None = None, state: str | None = None) -> str:
     """``Vendo.connect_url``."""
-    return default_client().connect_url(slug, return_to=return_to, state=state)
+    return default_client().connect_url(slug, return_to, state)
 
 
 def for_user(jwt: str | Secret) -> Vendo:

@@ -66,10 +66,12 @@ class VendoError(QuatrainError):
     retry_after: float | None = None
     suggested_fix: str | None = None
 
-    @property
-    def message(self) -> str:
-        """What happened, in words."""
-        return str(self)
+    message: str = ""
+    """What happened, in words."""
+
+    def __init__(self, message: str = "", *args: Any, **fields: Any) -> None:
+        super().__init__(message, *args, **fields)
+        self.message = message
 
 
 class VendoConfigError(VendoError, ConfigError):
@@ -120,8 +122,6 @@ class VendoAPIError(VendoError, APIError):
     ``status``, and ``status_code``, is None.
     """
 
-    message = ""  # an attribute of each instance, as with every APIError
-
     def __init__(
         self,
         status_code: int | None = None,
@@ -139,7 +139,8 @@ class VendoAPIError(VendoError, APIError):
         self.slug = slug
         self.connect_url = connect_url
         self.suggested_fix = suggested_fix
-        super().__init__(
+        APIError.__init__(  # past VendoError, which only has words
+            self,
             status_code,  # type: ignore[arg-type]  # None: raised without a request
             body,
             request_id,

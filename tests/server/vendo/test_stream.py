@@ -106,6 +106,14 @@ async def test_what_a_stream_is(listen: Listen) -> None:
     assert [b": connected\nid: 0\n\n"] == listener.bodies
 
 
+async def test_a_stream_begins_where_the_last_event_was(
+    platform: Starlette, listen: Listen
+) -> None:
+    """It says so at once: who is cut off before the next one misses none, and sees no old one."""
+    await publish(platform, used(1), used(2))
+    assert [b": connected\nid: 2\n\n"] == (await listen()).bodies
+
+
 async def test_an_event_as_it_is_sent(platform: Starlette, listen: Listen) -> None:
     """Its row's id, its kind, and its fields besides its own id and time."""
     listener = await listen()

@@ -97,7 +97,7 @@ class Publisher:
         for event in events:
             event.check()
         params = {"tenant": tenant, "slug": app, "events": events}
-        told = accepted(await self._store.write(_publish, params))
+        told: int = accepted(await self._store.write(_publish, params))
         self._wake()
         return told
 

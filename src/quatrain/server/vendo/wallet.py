@@ -338,7 +338,9 @@ def _look(connection: Connection, now: int, tenant: str) -> State | None:
 
 
 def _state_of(connection: Connection, now: int, wallet: Wallet) -> State:
-    used = {window: _used(connection, now, wallet.tenant, window) for window in WINDOWS}
+    used: dict[Window, int] = {
+        window: _used(connection, now, wallet.tenant, window) for window in WINDOWS
+    }
     return State(wallet, used)
 
 
