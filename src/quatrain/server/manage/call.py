@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from quatrain.server.answers import Items
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.store import SqliteStore
 from quatrain.server.velerian.call import Services as VelerianServices
@@ -55,6 +56,6 @@ class Call:
         return await asyncio.to_thread(self.services.installs.extensions, self.account.id)
 
 
-def items(rendered: Iterable[Any]) -> dict[str, Any]:
+def items(rendered: Iterable[T]) -> Items[T]:
     """An answer that is a list."""
     return {"items": list(rendered)}

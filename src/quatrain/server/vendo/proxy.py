@@ -25,7 +25,7 @@ from quatrain.server.shapes import JsonObject, length
 from quatrain.server.store import SqliteStore, StoreUnavailableError
 from quatrain.server.velerian.runner import in_thread, one_line
 
-from . import wallet
+from . import answers, wallet
 from .actions import Action, ActionContext, ActionError
 from .broker import usable_by
 from .records import (
@@ -127,7 +127,9 @@ class DataProxy:
         self._wake = wake
         self._under_way: set[asyncio.Task[str]] = set()
 
-    async def execute(self, caller: Caller, body: ExecuteBody, claim: Once | None) -> Any:
+    async def execute(
+        self, caller: Caller, body: ExecuteBody, claim: Once | None
+    ) -> answers.Executed:
         """``{"data": …}``: what the action answers, or answered to the same request before.
 
         Raises ProblemError for arguments that do not fit and for a request that is under way, and
@@ -143,9 +145,10 @@ class DataProxy:
         job = Job(action, args, caller, claim)
         work = self._run_here(job) if action.run_here else self._run_own(job)
         try:
-            return json.loads(await self._to_its_end(work))
+            answer: answers.Executed = json.loads(await self._to_its_end(work))
         finally:
             self._wake()
+        return answer
 
     async def _to_its_end(self, work: Coroutine[Any, Any, str]) -> str:
         """What comes of *work*, which goes on when the caller has gone: it may have begun to act.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -13,7 +13,7 @@ from quatrain.server.keys import Principal, Scope
 from quatrain.server.ledger import EffectId, Filter, Holder, Ledger
 from quatrain.server.times import iso_time
 
-from . import render
+from . import answers, render
 from .schema import (
     CommitBody,
     EffectQuery,
@@ -45,7 +45,7 @@ class Call:
         return Holder(self.effect(body.effect_key), body.fence_token, body.lease_token)
 
 
-async def lease(call: Call, body: LeaseBody) -> dict[str, Any]:
+async def lease(call: Call, body: LeaseBody) -> answers.Leased:
     """Begin an effect, or learn how it ended."""
     answer = await call.ledger.lease(
         call.effect(body.effect_key),
@@ -63,7 +63,7 @@ async def lease(call: Call, body: LeaseBody) -> dict[str, Any]:
     return render.cached(answer, body.effect_key)
 
 
-async def commit(call: Call, body: CommitBody) -> dict[str, Any]:
+async def commit(call: Call, body: CommitBody) -> answers.Settled:
     """Settle an effect with its result."""
     answer = await call.ledger.commit(
         call.holder(body), result=body.result, source=body.source, run_id=body.run_id
@@ -75,7 +75,7 @@ async def commit(call: Call, body: CommitBody) -> dict[str, Any]:
     )
 
 
-async def fail(call: Call, body: FailBody) -> dict[str, Any]:
+async def fail(call: Call, body: FailBody) -> answers.Settled:
     """Settle an effect with its error."""
     answer = await call.ledger.fail(
         call.holder(body), error=body.error, source=body.source, run_id=body.run_id
@@ -87,13 +87,13 @@ async def fail(call: Call, body: FailBody) -> dict[str, Any]:
     )
 
 
-async def renew(call: Call, body: RenewBody) -> dict[str, Any]:
+async def renew(call: Call, body: RenewBody) -> answers.Renewed:
     """Hold a lease longer."""
     answer = await call.ledger.renew(call.holder(body), extension_ms=body.extension_ms)
     return {"status": "renewed", "leaseExpiresAt": iso_time(answer.lease_expires_at)}
 
 
-async def report_observe(call: Call, body: ReportObserveBody) -> dict[str, Any]:
+async def report_observe(call: Call, body: ReportObserveBody) -> answers.Observed:
     """Tell the audit trail what an observe found."""
     answer = await call.ledger.report_observe(
         call.holder(body), hit=body.hit, duration_ms=body.duration_ms
@@ -105,7 +105,7 @@ async def report_observe(call: Call, body: ReportObserveBody) -> dict[str, Any]:
     }
 
 
-async def reset(call: Call, body: ResetBody) -> dict[str, Any]:
+async def reset(call: Call, body: ResetBody) -> answers.Effect:
     """Let an effect that failed or expired begin again."""
     found = await call.ledger.reset(
         call.effect(body.effect_key), reason=body.reason, by=call.principal.key_name
@@ -113,13 +113,13 @@ async def reset(call: Call, body: ResetBody) -> dict[str, Any]:
     return render.effect(found, payloads=True)
 
 
-async def get_effect(call: Call, query: EffectQuery) -> dict[str, Any]:
+async def get_effect(call: Call, query: EffectQuery) -> answers.Effect:
     """One effect with its payloads."""
     found = await call.ledger.get(call.effect(query.effect_key))
     return render.effect(found, payloads=True)
 
 
-async def get_events(call: Call, query: EventsQuery) -> dict[str, Any]:
+async def get_events(call: Call, query: EventsQuery) -> answers.Scroll[answers.Event]:
     """A page of an effect's audit trail, oldest first."""
     page = await call.ledger.events(
         call.effect(query.effect_key), limit=query.limit, after=row_of(query.cursor) or 0
@@ -130,7 +130,7 @@ async def get_events(call: Call, query: EventsQuery) -> dict[str, Any]:
     }
 
 
-async def list_effects(call: Call, query: ListQuery) -> dict[str, Any]:
+async def list_effects(call: Call, query: ListQuery) -> answers.Scroll[answers.Effect]:
     """A page of the caller's effects, newest first."""
     wanted = Filter(
         namespace=query.namespace,
