@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Generic, NotRequired, TypeAlias, TypedDict, TypeVar
 
+import attrs
+
 T = TypeVar("T")
 
-Time: TypeAlias = Annotated[str, {"format": "date-time"}]
+
+@attrs.frozen
+class Format:
+    """How a text is written, in the words of JSON Schema."""
+
+    name: str
+
+
+Time: TypeAlias = Annotated[str, Format("date-time")]
 """ISO-8601, UTC, to the millisecond."""
-Day: TypeAlias = Annotated[str, {"format": "date"}]
+Day: TypeAlias = Annotated[str, Format("date")]
 
 
 class Fault(TypedDict):

@@ -17,6 +17,7 @@ from .keys import KeyRing
 from .ledger import Ledger
 from .manage import ManageAPI, Services
 from .middleware import BodyLimit, HostCheck, Outermost
+from .openapi.api import Served
 from .problems import method_not_allowed, not_found
 from .settings import Settings
 from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
@@ -108,6 +109,7 @@ def create_app(
             Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
             Route("/healthz", Health(store)),
+            Route("/openapi.json", Served()),
         ],
         middleware=[
             Middleware(Outermost),
