@@ -71,7 +71,10 @@ class Shape(Generic[T]):
     def read(self, data: Any, part: str) -> T:
         """*data* as the model; raises ProblemError 422 with every fault, located in *part*."""
         try:
-            return self._structure(data, self.model)
+            # where nothing is needed, cattrs finds nothing in a list or a string, and is content
+            if isinstance(data, dict):
+                return self._structure(data, self.model)
+            raise TypeError(f"expected an object, got {kind_of(data)}")  # noqa: TRY301
         except Exception as exc:
             # late: only a refused request pays for the import and the walk
             from .explain import explain  # noqa: PLC0415

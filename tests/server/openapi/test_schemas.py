@@ -197,6 +197,15 @@ def test_what_is_refused(model: type, body: dict[str, Any]) -> None:
     assert (False, False) == _judged(model, body)
 
 
+@pytest.mark.parametrize("body", [[], [None], "text", "", 1, True, None])
+@pytest.mark.parametrize("model", [manage.VelerianKeyBody, NewTask])
+def test_what_is_no_object(model: type, body: Any) -> None:
+    """Is no body, though nothing in it may be needed."""
+    with pytest.raises(ProblemError, match="body: expected an object") as caught:
+        Shape(model, rename=str).read(body, "body")
+    assert (422, [("body",)]) == (caught.value.status, [each.loc for each in caught.value.errors])
+
+
 def test_a_validator_that_says_nothing() -> None:
     """Has no keywords, and neither has none."""
     assert {} == keywords_of(None) == keywords_of(lambda *_: None)
