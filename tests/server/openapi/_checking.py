@@ -42,6 +42,20 @@ def check_answer(method: str, path: str, status: int, content_type: str, body: b
     return name
 
 
+def check_request(method: str, path: str, body: Any) -> None:
+    """Hold a JSON body that was taken against its schema, which may not be too strict.
+
+    Raises ContractError.
+    """
+    found = operation_at(method, path)
+    if found is None or "requestBody" not in found:
+        return
+    schema = found["requestBody"]["content"]["application/json"]["schema"]
+    faults = [error.message for error in validator_of(schema).iter_errors(body)]
+    if faults:
+        raise ContractError(f"{found['operationId']} took what it should not: {faults[:5]}")
+
+
 def check(name: str, status: int, value: Any) -> None:
     """Hold the JSON of an operation's answer against its schema; raises ContractError."""
     faults = [
