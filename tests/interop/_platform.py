@@ -20,7 +20,7 @@ from quatrain.server.velerian import seeding as velerian_seeding
 from quatrain.server.webhooks.endpoints import add_endpoint
 
 from ..server._support import ServerClock
-from ._contract import Contract
+from ..server.openapi._contract import Contract
 
 PATIENCE = 10.0
 """Seconds until a request that should come is taken for one that never does."""

@@ -8,7 +8,7 @@ import pytest
 
 from quatrain.server.asgi import Message
 
-from ._contract import Contract
+from ..server.openapi._contract import Contract
 from ._platform import ServedPlatform
 from .velerian._clients import official as velerian
 from .velocity._clients import official as velocity

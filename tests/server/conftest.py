@@ -14,6 +14,7 @@ from quatrain.server.ledger import Ledger
 from quatrain.server.store import SqliteStore
 
 from ._support import Client, ServerClock, make_realm
+from .openapi._contract import Contract
 
 
 @pytest.fixture
@@ -57,10 +58,12 @@ async def app(database: Path, clock: ServerClock) -> AsyncIterator[Starlette]:
 
 @pytest.fixture
 async def http(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """No key yet."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    """No key yet; every answer has to be as the OpenAPI document tells it."""
+    contract = Contract(app)
+    transport = httpx.ASGITransport(contract, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost/v1") as client:
         yield client
+    contract.check()
 
 
 @pytest.fixture

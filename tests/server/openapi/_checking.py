@@ -42,7 +42,7 @@ def check_answer(method: str, path: str, status: int, content_type: str, body: b
     return name
 
 
-def check_request(method: str, path: str, body: Any) -> None:
+def check_request(method: str, path: str, body: bytes) -> None:
     """Hold a JSON body that was taken against its schema, which may not be too strict.
 
     Raises ContractError.
@@ -50,8 +50,12 @@ def check_request(method: str, path: str, body: Any) -> None:
     found = operation_at(method, path)
     if found is None or "requestBody" not in found:
         return
-    schema = found["requestBody"]["content"]["application/json"]["schema"]
-    faults = [error.message for error in validator_of(schema).iter_errors(body)]
+    media = found["requestBody"]["content"].get("application/json")
+    if media is None:
+        return
+    faults = [
+        error.message for error in validator_of(media["schema"]).iter_errors(json.loads(body))
+    ]
     if faults:
         raise ContractError(f"{found['operationId']} took what it should not: {faults[:5]}")
 
@@ -68,7 +72,7 @@ def check(name: str, status: int, value: Any) -> None:
 
 def operation_at(method: str, path: str) -> dict[str, Any] | None:
     """The operation that a request is for; plain names count before those in braces."""
-    segments = path.strip("/").split("/")
+    segments = path.split("/")
     matching = [known for known in document()["paths"] if _matches(known, segments)]
     matching.sort(key=lambda known: known.count("{"))
     for known in matching:
@@ -99,10 +103,10 @@ def operations() -> dict[str, dict[str, Any]]:
 
 
 def _matches(known: str, segments: list[str]) -> bool:
-    parts = known.strip("/").split("/")
+    parts = known.split("/")
     if known.startswith("/v1/effects/{"):
         # a namespace may hold slashes
-        return segments[:2] == parts[:2] and segments[-1] == parts[-1] and len(segments) > 3
+        return segments[:3] == parts[:3] and segments[-1] == parts[-1] and len(segments) > 4
     return len(parts) == len(segments) and all(
         part.startswith("{") or part == segment
         for part, segment in zip(parts, segments, strict=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
 from quatrain.server.asgi import App, Message, Receive, Scope, Send
 
-from ..server.openapi._checking import ContractError, check_answer, check_request
+from ._checking import ContractError, check_answer, check_request
 
 
 class Contract:
@@ -45,12 +44,16 @@ class Contract:
         await self._app(scope, heard, said)
         self._look_at(scope, start, bytes(sent), bytes(answered))
 
+    def check(self) -> None:
+        """Fail if there was a breach."""
+        assert not self.breaches, self.breaches
+
     def _look_at(self, scope: Scope, start: Message, sent: bytes, answered: bytes) -> None:
         method, path = scope["method"], scope["raw_path"].decode("ascii").partition("?")[0]
         content_type = dict(start["headers"]).get(b"content-type", b"").decode("ascii")
         try:
             if start["status"] == 200 and sent:
-                check_request(method, path, json.loads(sent))
+                check_request(method, path, sent)
             name = check_answer(method, path, start["status"], content_type, answered)
         except ContractError as breach:
             self.breaches.append(f"{method} {path}: {breach}")
