@@ -27,6 +27,7 @@ class Platform:
     """A running one, with a key for each half of it."""
 
     origin: str
+    http: httpx.Client
     keys: dict[str, str] = attrs.field(factory=dict, repr=False)
     """By the name of their security scheme."""
     names: dict[str, str] = attrs.field(factory=dict)
@@ -42,7 +43,7 @@ class Platform:
     def send(self, scheme: str, method: str, path: str, **options: Any) -> Any:
         """What a request that must succeed answers."""
         headers = {"authorization": f"Bearer {self.keys[scheme]}"}
-        answer = httpx.request(method, f"{self.origin}{path}", headers=headers, **options)
+        answer = self.http.request(method, path, headers=headers, **options)
         assert 200 == answer.status_code, answer.text
         return answer.json()
 
@@ -77,9 +78,10 @@ def running(database: Path) -> Iterator[Platform]:
     try:
         assert ready.wait(PATIENCE)
         _, secret = app.state.keys.create(tenant="local", scopes=ALL_SCOPES)
-        platform = Platform(origin, {"verity": secret.reveal()})
-        _fill(platform)
-        yield platform
+        with httpx.Client(base_url=origin) as http:
+            platform = Platform(origin, http, {"verity": secret.reveal()})
+            _fill(platform)
+            yield platform
     finally:
         server.should_exit = True
         thread.join()
