@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
 
 from quatrain import __version__
+from quatrain.server.app import Platform
 from quatrain.server.manage.endpoints import ROUTES as MANAGE
 from quatrain.server.openapi.document import document
 from quatrain.server.openapi.examples import EXAMPLES
@@ -50,7 +52,10 @@ async def test_every_route_is_in_it(app: Any) -> None:
         "/manage/v1": MANAGE.table,
         "/connections": ConnectPage(app.state.vendo)._routes.table,
     }
-    served = {("/healthz", "get"), ("/openapi.json", "get"), ("/v1/effects", OF_ALL.method.lower())}
+    mounted = {route.prefix for route in app.routes if isinstance(route, Platform)}
+    assert {"/v1", *tables} == mounted
+    served = {(route.path, "get") for route in app.routes if isinstance(route, Route)}
+    served.add(("/v1/effects", OF_ALL.method.lower()))
     for verb, operation in OF_NAMESPACE.items():
         served.add((f"/v1/effects/{{namespace}}/{verb}", operation.method.lower()))
     for prefix, table in tables.items():
