@@ -30,7 +30,7 @@ from quatrain.server.ledger import Cached, EffectId, Holder, Ledger
 from quatrain.server.problems import RefusedError
 from quatrain.server.store import SqliteStore
 
-from ._support import ServerClock, make_realm
+from ._support import ServerClock, audited, make_realm
 
 T = TypeVar("T")
 
@@ -267,6 +267,11 @@ class LedgerMachine(RuleBasedStateMachine):
         for model in self.model.values():
             assert len(model.accepted) <= 1
             assert all(fence == newest for fence, newest in model.accepted)
+
+    @invariant()
+    def the_audit_finds_nothing(self) -> None:
+        """What the trails tell by themselves, whatever part of them a page holds."""
+        assert [] == self.runner.run(audited(self.ledger, self.realm, limit=3))
 
     @invariant()
     def trails_tell_the_state(self) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from quatrain.server.ledger import Cached, Effect, Event, Granted, Settled, Status
+from quatrain.server.ledger import (
+    Cached,
+    Effect,
+    EffectTrail,
+    Event,
+    Granted,
+    Line,
+    Settled,
+    Status,
+)
 from quatrain.server.times import iso_time
 
 
@@ -78,7 +87,7 @@ def effect(found: Effect, *, payloads: bool) -> dict[str, Any]:
     return facts
 
 
-def event(line: Event) -> dict[str, Any]:
+def event(line: Event | Line) -> dict[str, Any]:
     """One line of an audit trail."""
     return {
         "seq": line.seq,
@@ -88,6 +97,18 @@ def event(line: Event) -> dict[str, Any]:
         "agentId": line.agent_id,
         "runId": line.run_id,
         "detail": _payload(line.detail),
+    }
+
+
+def trail(found: EffectTrail) -> dict[str, Any]:
+    """An effect and lines of its audit trail."""
+    return {
+        "effectId": effect_id(found.effect_id),
+        "namespace": found.namespace,
+        "effectKey": found.effect_key,
+        "status": found.status,
+        "fenceToken": found.fence_token,
+        "events": [event(line) for line in found.lines],
     }
 
 
