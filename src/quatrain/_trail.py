@@ -1,9 +1,10 @@
 """Whether a ledger kept its promises, told from its audit trail alone. No I/O.
 
 The trail is read line by line, in constant memory. Per effect it must be a history that the
-contract allows (contracts, Verity, "States"): the fence token grows by one with every grant, only
-the newest lease's holder settles or renews, an effect is committed once at most, and nothing begins
-after that. What the ledger says an effect is must be what its last line says.
+contract allows (contracts, Verity, "States"): the fence token grows by one with every grant, and
+when an operator releases a lease or resolves an effect as done; only the newest lease's holder
+settles or renews; an effect is committed once at most, and nothing begins after that. What the
+ledger says an effect is must be what its last line says.
 
 A trail may begin at any fence: an effect that was pruned and comes again goes on from its floor.
 """
@@ -34,6 +35,9 @@ _MAY_FOLLOW: Final = {
     "COMMITTED": {RUNNING},
     "FAILED": {RUNNING},
     "RESET": {FAILED, EXPIRED},
+    "LEASE_RELEASED": {RUNNING},
+    "RESOLVED_DONE": {EXPIRED},
+    "RESOLVED_NOT_DONE": {EXPIRED},
 }
 """In which states a line may come."""
 _LEADS_TO: Final = {
@@ -43,7 +47,13 @@ _LEADS_TO: Final = {
     "COMMITTED": COMMITTED,
     "FAILED": FAILED,
     "RESET": RESET,
+    "LEASE_RELEASED": EXPIRED,
+    "RESOLVED_DONE": COMMITTED,
+    "RESOLVED_NOT_DONE": RESET,
 }
+_TAKES_FENCE: Final = frozenset({"LEASE_GRANTED", "LEASE_RELEASED", "RESOLVED_DONE"})
+"""Lines that come with the next fence: of a new holder, or of an operator who locks the last out."""
+_COMMITS: Final = frozenset({"COMMITTED", "RESOLVED_DONE"})
 _OBSERVED: Final = frozenset({"OBSERVE_HIT", "OBSERVE_MISS"})
 _IN_WORDS: Final = {
     NONE: "before any lease was granted",
@@ -117,7 +127,7 @@ class _Effect:
     now: EffectTrail
     state: str = NONE
     newest: int = 0
-    """The newest fence that was granted."""
+    """The newest fence that was taken."""
     committed: int = 0
     seq: int = 0
 
@@ -140,22 +150,22 @@ class _Effect:
 
     def _fence(self, line: EffectEvent) -> Iterator[Finding]:
         fence, newest = line.fence_token, self.newest
-        if line.type != "LEASE_GRANTED":
+        if line.type not in _TAKES_FENCE:
             if fence != newest and self.state != UNKNOWN:
                 text = f"is of fence {fence}, and {newest} was the newest"
                 yield self._about(line, "stale_fence", text)
             return
         if fence <= newest:
-            text = f"gives out fence {fence}, though {newest} had been given out"
+            text = f"takes fence {fence}, though {newest} had been given out"
             yield self._about(line, "fence_order", text)
         elif newest and fence != newest + 1 and self.state != UNKNOWN:
-            text = f"gives out fence {fence} after {newest}: a grant has left no line"
+            text = f"takes fence {fence} after {newest}: the one between has left no line"
             yield self._about(line, "fence_gap", text)
         self.newest = max(newest, fence)
 
     def _turn(self, line: EffectEvent) -> Iterator[Finding]:
-        self.committed += line.type == COMMITTED
-        if line.type == COMMITTED and self.committed > 1:
+        self.committed += line.type in _COMMITS
+        if line.type in _COMMITS and self.committed > 1:
             text = f"is commit number {self.committed} of one effect"
             yield self._about(line, "committed_twice", text)
         elif self.state != UNKNOWN and self.state not in _MAY_FOLLOW[line.type]:
@@ -175,7 +185,7 @@ class _Effect:
             text = f"the effect is {now.status}, and its trail ends with {self.state}"
             yield self._of_all("state", text)
         if now.fence_token != self.newest:
-            text = f"the effect has fence {now.fence_token}, and {self.newest} was granted last"
+            text = f"the effect has fence {now.fence_token}, and {self.newest} was taken last"
             yield self._of_all("state", text)
 
     def _about(self, line: EffectEvent, rule: str, text: str) -> Finding:

@@ -11,6 +11,7 @@ G, N, X, C, F, R = (
     *("LEASE_GRANTED", "LEASE_RENEWED", "LEASE_EXPIRED"),
     *("COMMITTED", "FAILED", "RESET"),
 )
+L, D, U = "LEASE_RELEASED", "RESOLVED_DONE", "RESOLVED_NOT_DONE"
 
 
 def trail(
@@ -45,6 +46,11 @@ def found(*parts: EffectTrail) -> list[Finding]:
         ([(G, 1), (X, 1), (R, 1)], "RESET"),
         ([(G, 1), ("OBSERVE_MISS", 1), (X, 1), (G, 2), ("OBSERVE_MISS", 1)], "RUNNING"),
         ([(G, 7), (C, 7)], "COMMITTED"),
+        ([(G, 1), (X, 1), (D, 2)], "COMMITTED"),
+        ([(G, 1), (X, 1), (U, 1), (G, 2)], "RUNNING"),
+        ([(G, 1), (L, 2)], "EXPIRED"),
+        ([(G, 1), (L, 2), (G, 3), (C, 3)], "COMMITTED"),
+        ([(G, 1), (L, 2), (D, 3)], "COMMITTED"),
     ],
 )
 def test_histories_that_the_contract_allows(lines: list[tuple[str, int]], status: str) -> None:
@@ -77,11 +83,18 @@ def test_histories_that_the_contract_allows(lines: list[tuple[str, int]], status
         ([(G, 1), (C, 1)], "EXPIRED", ["state"]),
         ([(G, 1), (F, 1)], "COMMITTED", ["state"]),
         ([], "COMMITTED", ["no_trail"]),
+        ([(G, 1), (L, 2), (C, 1)], "COMMITTED", ["stale_fence", "out_of_turn"]),
+        ([(G, 1), (L, 1), (G, 2)], "RUNNING", ["fence_order"]),
+        ([(G, 1), (C, 1), (D, 2)], "COMMITTED", ["committed_twice"]),
+        ([(G, 1), (D, 2)], "COMMITTED", ["out_of_turn"]),
+        ([(G, 1), (X, 1), (D, 2), (C, 2)], "COMMITTED", ["committed_twice"]),
+        ([(G, 1), (X, 1), (D, 3)], "COMMITTED", ["fence_gap"]),
+        ([(G, 1), (U, 1)], "RESET", ["out_of_turn"]),
     ],
 )
 def test_what_must_not_be(lines: list[tuple[str, int]], status: str, rules: list[str]) -> None:
     """Each breach is found, and named."""
-    fence = max([number for kind, number in lines if kind == G], default=1)
+    fence = max([number for kind, number in lines if kind in {G, L, D}], default=1)
     assert rules == [each.rule for each in found(trail(*lines, status=status, fence=fence))]
 
 
@@ -90,7 +103,7 @@ def test_a_fence_that_no_line_gave() -> None:
     (finding,) = found(trail((G, 1), (C, 1), status="COMMITTED", fence=2))
 
     assert ("state", None) == (finding.rule, finding.seq)
-    assert "the effect has fence 2, and 1 was granted last" == finding.message
+    assert "the effect has fence 2, and 1 was taken last" == finding.message
 
 
 def test_a_finding_says_where() -> None:
