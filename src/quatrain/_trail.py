@@ -52,7 +52,7 @@ _LEADS_TO: Final = {
     "RESOLVED_NOT_DONE": RESET,
 }
 _TAKES_FENCE: Final = frozenset({"LEASE_GRANTED", "LEASE_RELEASED", "RESOLVED_DONE"})
-"""Lines that come with the next fence: of a new holder, or of an operator who locks the last out."""
+"""Lines that come with the next fence: a new holder's, and an operator's who locks one out."""
 _COMMITS: Final = frozenset({"COMMITTED", "RESOLVED_DONE"})
 _OBSERVED: Final = frozenset({"OBSERVE_HIT", "OBSERVE_MISS"})
 _IN_WORDS: Final = {

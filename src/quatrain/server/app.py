@@ -12,14 +12,15 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
-from .asgi import App, send_json
+from .asgi import App
+from .health import Health, Readiness
 from .keys import KeyRing
 from .ledger import Ledger
 from .manage import ManageAPI, Services
 from .middleware import BodyLimit, HostCheck, Outermost
-from .problems import method_not_allowed, not_found
+from .problems import not_found
 from .settings import Settings
-from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .store import SqliteStore, wall_clock_ms
 from .velerian import seeding as velerian_seeding
 from .velerian.api import VelerianAPI
 from .velerian.call import Services as VelerianServices
@@ -36,7 +37,6 @@ from .verity import VerityAPI
 from .webhooks import Dispatcher
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-_PROBE_TIMEOUT: Final = 5.0
 
 
 def create_app(
@@ -108,6 +108,7 @@ def create_app(
             Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
             Route("/healthz", Health(store)),
+            Route("/readyz", Readiness(store)),
         ],
         middleware=[
             Middleware(Outermost),
@@ -159,27 +160,6 @@ class Platform(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request over."""
         await self.app(scope, receive, send)
-
-
-class Health:
-    """``/healthz``: 200 only while a lease would work, told from a write that reached the disk."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer at once when the store says no, and in bounded time when it says nothing."""
-        if scope["method"] not in {"GET", "HEAD"}:
-            raise method_not_allowed("GET")
-        try:
-            await asyncio.wait_for(self._store.probe(), _PROBE_TIMEOUT)
-        except StoreUnavailableError as exc:
-            await send_json(send, 503, {"status": "unavailable", "message": str(exc)})
-        except TimeoutError:
-            text = "the database does not answer"
-            await send_json(send, 503, {"status": "unavailable", "message": text})
-        else:
-            await send_json(send, 200, {"status": "ok"})
 
 
 async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:
