@@ -54,6 +54,11 @@ __all__ = ["serve"]
     show_default=True,
     help="What a new database is filled with: a made-up business, or nothing.",
 )
+@click.option(
+    "--metrics-public",
+    is_flag=True,
+    help="Answer /metrics without a key. Else it takes one with the scope metrics:read.",
+)
 @runner_option
 @actions_option
 def serve(
@@ -64,6 +69,7 @@ def serve(
     allowed_host: tuple[str, ...],
     return_to: tuple[str, ...],
     seed: str,
+    metrics_public: bool,
     runner: str,
     actions: str | None,
 ) -> None:
@@ -82,6 +88,7 @@ def serve(
         allowed_hosts=frozenset(allowed_host),
         vendo_return_to=frozenset(return_to),
         seed="demo" if seed == "demo" else None,
+        metrics_public=metrics_public,
         velerian_runner=runner,
         vendo_actions=actions or {},
     )

@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from .asgi import App
 from .health import Health, Readiness
 from .keys import KeyRing
-from .ledger import Ledger
 from .manage import ManageAPI, Services
+from .metrics import CountedLedger, MetricsEndpoint, PlatformMetrics
 from .middleware import BodyLimit, HostCheck, Outermost
 from .problems import not_found
 from .settings import Settings
@@ -34,6 +34,7 @@ from .vendo.page import ConnectPage
 from .vendo.proxy_api import ProxyAPI
 from .vendo.secretkey import key_source
 from .verity import VerityAPI
+from .watching import Watcher
 from .webhooks import Dispatcher
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
@@ -53,7 +54,10 @@ def create_app(
     server's clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
-    store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
+    metrics = PlatformMetrics()
+    store = SqliteStore(
+        settings.database, now_ms=now_ms, readers=settings.readers, on_batch=metrics.on_batch
+    )
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
     run_worker = RunWorker(store, settings.velerian_runner)
@@ -92,7 +96,7 @@ def create_app(
 
     app = Starlette(
         routes=[
-            Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/v1", VerityAPI(CountedLedger(store, metrics.operations), keys)),
             Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
@@ -109,9 +113,12 @@ def create_app(
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
             Route("/healthz", Health(store)),
             Route("/readyz", Readiness(store)),
+            Route(
+                "/metrics", MetricsEndpoint(metrics, store, keys, public=settings.metrics_public)
+            ),
         ],
         middleware=[
-            Middleware(Outermost),
+            Middleware(Outermost, watch=Watcher(metrics)),
             Middleware(
                 HostCheck,
                 allowed={*_LOOPBACK_NAMES, settings.host.lower(), *settings.allowed_hosts},

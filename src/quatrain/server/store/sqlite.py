@@ -39,7 +39,8 @@ class SqliteStore:
 
     An operation is ``operation(connection, now, argument)``: a plain function that runs in a thread
     of the store, inside a transaction. *now* is the server's clock, in milliseconds since 1970;
-    ``now_ms`` replaces it in tests.
+    ``now_ms`` replaces it in tests. ``on_batch`` is called by the writing thread after each
+    transaction: with its number of changes, the seconds it took, and whether it failed.
 
     ``open`` and ``close`` may be called twice. A process that forks takes an open store along: the
     child has its own threads and connections. Everything raises StoreUnavailableError when the
@@ -54,12 +55,14 @@ class SqliteStore:
         readers: int = 4,
         max_batch: int = 256,
         max_waiting: int = 10_000,
+        on_batch: Callable[[int, float, bool], None] | None = None,
     ) -> None:
         self.now_ms = now_ms
         self._file = DatabaseFile(path)
         self._readers_wanted = readers
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
         self._lifecycle = threading.Lock()
         self._gate = Gate()
         self._child_may_open = True
@@ -108,6 +111,7 @@ class SqliteStore:
             self.now_ms,
             max_batch=self._max_batch,
             max_waiting=self._max_waiting,
+            on_batch=self._on_batch,
         )
         readers = ReaderPool(self._file, self._gate, self._readers_wanted)
         self._writer, self._readers = writer, readers

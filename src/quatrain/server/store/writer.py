@@ -62,12 +62,14 @@ class GroupWriter:
         *,
         max_batch: int,
         max_waiting: int,
+        on_batch: Callable[[int, float, bool], None] | None = None,
     ) -> None:
         self._file = file
         self._gate = gate
         self._now_ms = now_ms
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._lock = -1
@@ -126,10 +128,13 @@ class GroupWriter:
         while not stopping:
             batch, stopping = self._next_batch()
             if batch:
-                self._began = time.monotonic()
+                self._began = began = time.monotonic()
                 with self._gate:
                     outcomes = self._write(batch)
                 self._began = None
+                if self._on_batch is not None:
+                    failed = isinstance(outcomes[0][2], StoreUnavailableError)
+                    self._on_batch(len(batch), time.monotonic() - began, failed)
                 _deliver(outcomes)
         with self._gate:
             self.disconnect()

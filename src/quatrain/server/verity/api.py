@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from quatrain.server.api import PlatformAPI, bearer, forbidden, unauthenticated
-from quatrain.server.asgi import Receive, Scope
+from quatrain.server.asgi import ROUTE, Receive, Scope
 from quatrain.server.keys import KeyRing, Principal
 from quatrain.server.ledger import (
     EffectNotFoundError,
@@ -99,7 +99,9 @@ def _route(scope: Scope) -> tuple[Operation, str]:
         if path not in {_ALL, _TRAIL}:
             raise not_found()
         operation, namespace = (OF_ALL if path == _ALL else OF_TRAIL), ""
+        scope[ROUTE] = path
     else:
+        scope[ROUTE] = f"{_ALL}/{{namespace}}/{verb}"
         namespace = head[len(_ALL) + 1 :]
         if not 1 <= len(namespace) <= MAX_NAMESPACE:
             text = f"must have 1 to {MAX_NAMESPACE:,} characters"
