@@ -1,10 +1,11 @@
-"""What is noted of each answer: in the metrics."""
+"""What is noted of each answer: in the metrics, and in the log."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from .asgi import ROUTE, Scope
+from .asgi import REQUEST_ID, ROUTE, Scope
+from .logs import log_answer
 from .metrics import PlatformMetrics
 
 _ALONE: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -19,7 +20,9 @@ class Watcher:
 
     def __call__(self, scope: Scope, status: int, seconds: float) -> None:
         """Note it."""
-        self._metrics.on_answer(method_of(scope), route_of(scope), status, seconds)
+        method, route = method_of(scope), route_of(scope)
+        self._metrics.on_answer(method, route, status, seconds)
+        log_answer(scope[REQUEST_ID], method, route, status, seconds)
 
 
 def route_of(scope: Scope) -> str:
