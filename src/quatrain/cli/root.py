@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "effects": "Look at the effects of a ledger, export, reset and check them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",
+    "prune": "Forget effects that were committed long ago, with their audit trails.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",
     "velerian": "Make keys, governed processes and networks, and look at runs.",
     "vendo": "Connect integrations, and make keys for the apps that use them.",

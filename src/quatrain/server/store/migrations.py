@@ -11,7 +11,8 @@ from . import queries
 
 _SQL: Final = queries.load("store")
 _TYPES: Final = {
-    # rows of the ledger are never deleted, so a plain rowid grows; AUTOINCREMENT costs a write
+    # the newest row of the ledger is never deleted, so a plain rowid grows; AUTOINCREMENT costs a
+    # write
     "id": "INTEGER PRIMARY KEY",
     "int64": "INTEGER",
     "bytes": "BLOB",

@@ -70,7 +70,7 @@ def effect(found: Effect, *, payloads: bool) -> dict[str, Any]:
         "effectName": found.effect_name,
         "status": found.status,
         "fenceToken": found.fence_token,
-        "attempts": found.fence_token,
+        "attempts": found.fence_token - found.first_fence + 1,
         "agentId": found.agent_id,
         "workflowName": found.workflow_name,
         "caseId": found.case_id,
