@@ -12,9 +12,13 @@ from urllib.parse import quote
 import httpx
 
 from quatrain._secret import Secret
+from quatrain._structure import CAMEL_CASE
+from quatrain._trail import TrailCheck
 from quatrain.server.keys import KeyRing
-from quatrain.server.ledger import EffectId, Granted, Holder, Ledger
+from quatrain.server.ledger import EffectId, Granted, Holder, Ledger, Place
 from quatrain.server.store import SqliteStore
+from quatrain.server.verity import render
+from quatrain.verity import EffectTrail
 
 START = 1_800_000_000_000
 """2027-01-15T08:00:00.000Z."""
@@ -57,6 +61,18 @@ async def trail(ledger: Ledger, effect: EffectId) -> list[tuple[str, int]]:
     """The audit trail as (type, fence token)."""
     page = await ledger.events(effect, limit=200)
     return [(event.type.value, event.fence_token) for event in page.items]
+
+
+async def audited(ledger: Ledger, realm: int, limit: int = 1_000) -> list[str]:
+    """What the check of the audit trail finds in all of the realm, as (rule: message)."""
+    check, found = TrailCheck(), []
+    after: Place | None = Place(0, 0)
+    while after is not None:
+        page = await ledger.trail(realm, limit=limit, after=after)
+        for item in page.items:
+            found += check.look(CAMEL_CASE.structure(render.trail(item), EffectTrail))
+        after = page.next
+    return [f"{finding.rule}: {finding.message}" for finding in [*found, *check.end()]]
 
 
 def sqlite_lock_is_held(database: Path) -> bool:

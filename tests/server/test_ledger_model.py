@@ -27,10 +27,11 @@ from hypothesis.stateful import (
 )
 
 from quatrain.server.ledger import Cached, EffectId, Holder, Ledger
+from quatrain.server.ledger.prune import Over, prune
 from quatrain.server.problems import RefusedError
 from quatrain.server.store import SqliteStore
 
-from ._support import ServerClock, make_realm
+from ._support import ServerClock, audited, make_realm
 
 T = TypeVar("T")
 
@@ -50,6 +51,9 @@ class Model:
     duration: int = 0
     until: int = 0
     payload: str = ""
+    first: int = 1
+    """The fence of the first grant."""
+    settled_at: int = 0
     events: list[tuple[str, int]] = attrs.field(factory=list)
     accepted: list[tuple[int, int]] = attrs.field(factory=list)
     """Of each accepted commit: its fence, and the newest there was."""
@@ -78,7 +82,7 @@ class Model:
         newest = (self.fence, self.token) == (holder.fence_token, holder.lease_token)
         return None if newest else "stale_fence"
 
-    def settle(self, holder: Holder, status: str, payload: str) -> str:
+    def settle(self, now: int, holder: Holder, status: str, payload: str) -> str:
         """A commit or a fail: what the ledger must answer."""
         if refusal := self.refusal(holder):
             return refusal
@@ -86,7 +90,7 @@ class Model:
             return "stale_fence"
         if self.status == status:
             return "repeated"
-        self.status, self.payload = status, payload
+        self.status, self.payload, self.settled_at = status, payload, now
         self.events.append((status, self.fence))
         return "first"
 
@@ -109,7 +113,7 @@ class Model:
             return "effect_not_found" if state == "NONE" else "not_resettable"
         if state == "EXPIRED":
             self.events.append(("LEASE_EXPIRED", self.fence))
-        self.status = "RESET"
+        self.status, self.settled_at = "RESET", now
         self.events.append(("RESET", self.fence))
         return "RESET"
 
@@ -129,6 +133,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.realm = make_realm(self.store, "acme", "test")
         self.ledger = Ledger(self.store)
         self.model = {key: Model() for key in KEYS}
+        self.floor = 0
+        self.highest = dict.fromkeys(KEYS, 0)
+        """The highest fence that anybody was ever given, of an effect that was pruned or not."""
 
     def teardown(self) -> None:
         self.store.close()
@@ -171,6 +178,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if isinstance(answer, tuple):
             grant, token = answer
             model.token = token
+            assert self.highest[key] < grant.fence_token
+            self.highest[key] = grant.fence_token
             assert expected == grant.prior_state
             assert (model.fence, model.until) == (grant.fence_token, grant.lease_expires_at)
             return multiple() if lost else Holder(self.effect(key), grant.fence_token, token)
@@ -186,7 +195,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def commit(self, holder: Holder, result: str, source: str | None) -> None:
         """By whoever ever held a lease, at any later time, and again."""
         model = self.model[holder.effect.effect_key]
-        expected = model.settle(holder, "COMMITTED", result)
+        expected = model.settle(self.clock.now, holder, "COMMITTED", result)
         answer = self.answer(self.ledger.commit(holder, result=result, source=source))
         assert expected == self.settled(answer)
         if self.settled(answer) == "first":
@@ -194,7 +203,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(holder=leases, error=st.sampled_from(['"x"', '"y"']))
     def fail(self, holder: Holder, error: str) -> None:
-        expected = self.model[holder.effect.effect_key].settle(holder, "FAILED", error)
+        model = self.model[holder.effect.effect_key]
+        expected = model.settle(self.clock.now, holder, "FAILED", error)
         assert expected == self.settled(self.answer(self.ledger.fail(holder, error=error)))
 
     @staticmethod
@@ -236,6 +246,26 @@ class LedgerMachine(RuleBasedStateMachine):
         answer = self.answer(self.ledger.reset(self.effect(key), reason="r", by="ops"))
         assert expected == (answer if isinstance(answer, str) else answer.status)
 
+    @rule(age=st.sampled_from([0, 30_000]), failed=st.booleans())
+    def prune(self, age: int, failed: bool) -> None:
+        """What is over may go, and nothing else; a key that comes again begins above its fences."""
+        before = self.clock.now - age + 1
+        done = prune(self.store, Over(before=before, failed=failed))
+        for key, model in self.model.items():
+            if model.status == "NONE" or not isinstance(
+                self.answer(self.ledger.get(self.effect(key))), str
+            ):
+                continue
+            done -= 1
+            assert model.settled_at < before
+            assert model.status in ({"COMMITTED", "FAILED", "RESET"} if failed else {"COMMITTED"})
+            self.floor = max(self.floor, model.fence)
+            self.model[key] = Model()
+        assert 0 == done
+        for model in self.model.values():
+            if model.status == "NONE":
+                model.fence, model.first = self.floor, self.floor + 1
+
     @rule()
     def server_restarts(self) -> None:
         """Nothing depends on memory."""
@@ -269,11 +299,16 @@ class LedgerMachine(RuleBasedStateMachine):
             assert all(fence == newest for fence, newest in model.accepted)
 
     @invariant()
+    def the_audit_finds_nothing(self) -> None:
+        """What the trails tell by themselves, whatever part of them a page holds."""
+        assert [] == self.runner.run(audited(self.ledger, self.realm, limit=3))
+
+    @invariant()
     def trails_tell_the_state(self) -> None:
         """Read by itself, each trail is a history that the contract allows."""
         for model in self.model.values():
             grants = [fence for kind, fence in model.events if kind == "LEASE_GRANTED"]
-            assert list(range(1, model.fence + 1)) == grants
+            assert list(range(model.first, model.fence + 1)) == grants
             ends = [kind for kind, _ in model.events if kind in {"COMMITTED", "FAILED", "RESET"}]
             assert ends.count("COMMITTED") <= 1
             if "COMMITTED" in ends:

@@ -12,6 +12,7 @@ from rich.console import Group
 
 from quatrain.verity import VerityClient
 
+from .effects_audit import audit
 from .export import export_effects
 from .options import LedgerOptions, json_option, ledger_options, limit_option
 from .output import note, print_json, print_table, results, waiting
@@ -61,7 +62,10 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def effects() -> None:
-    """Look at the effects of a ledger, export and reset them."""
+    """Look at the effects of a ledger, export, reset and check them."""
+
+
+effects.add_command(audit)
 
 
 @effects.command("list")

@@ -12,15 +12,16 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
-from .asgi import App, send_json
+from .asgi import App
+from .health import Health, Readiness
 from .keys import KeyRing
-from .ledger import Ledger
 from .manage import ManageAPI, Services
+from .metrics import CountedLedger, MetricsEndpoint, PlatformMetrics
 from .middleware import BodyLimit, HostCheck, Outermost
 from .openapi.api import Served
-from .problems import method_not_allowed, not_found
+from .problems import not_found
 from .settings import Settings
-from .store import SqliteStore, StoreUnavailableError, wall_clock_ms
+from .store import SqliteStore, wall_clock_ms
 from .velerian import seeding as velerian_seeding
 from .velerian.api import VelerianAPI
 from .velerian.call import Services as VelerianServices
@@ -34,10 +35,10 @@ from .vendo.page import ConnectPage
 from .vendo.proxy_api import ProxyAPI
 from .vendo.secretkey import key_source
 from .verity import VerityAPI
+from .watching import Watcher
 from .webhooks import Dispatcher
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-_PROBE_TIMEOUT: Final = 5.0
 
 
 def create_app(
@@ -54,7 +55,10 @@ def create_app(
     server's clock, in milliseconds since 1970.
     """
     settings = settings or Settings()
-    store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
+    metrics = PlatformMetrics()
+    store = SqliteStore(
+        settings.database, now_ms=now_ms, readers=settings.readers, on_batch=metrics.on_batch
+    )
     keys = KeyRing(store)
     velocity, installs = BusinessData(store), Installs(store)
     run_worker = RunWorker(store, settings.velerian_runner)
@@ -93,7 +97,7 @@ def create_app(
 
     app = Starlette(
         routes=[
-            Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/v1", VerityAPI(CountedLedger(store, metrics.operations), keys)),
             Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
@@ -110,9 +114,13 @@ def create_app(
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
             Route("/healthz", Health(store)),
             Route("/openapi.json", Served()),
+            Route("/readyz", Readiness(store)),
+            Route(
+                "/metrics", MetricsEndpoint(metrics, store, keys, public=settings.metrics_public)
+            ),
         ],
         middleware=[
-            Middleware(Outermost),
+            Middleware(Outermost, watch=Watcher(metrics)),
             Middleware(
                 HostCheck,
                 allowed={*_LOOPBACK_NAMES, settings.host.lower(), *settings.allowed_hosts},
@@ -161,27 +169,6 @@ class Platform(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request over."""
         await self.app(scope, receive, send)
-
-
-class Health:
-    """``/healthz``: 200 only while a lease would work, told from a write that reached the disk."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer at once when the store says no, and in bounded time when it says nothing."""
-        if scope["method"] not in {"GET", "HEAD"}:
-            raise method_not_allowed("GET")
-        try:
-            await asyncio.wait_for(self._store.probe(), _PROBE_TIMEOUT)
-        except StoreUnavailableError as exc:
-            await send_json(send, 503, {"status": "unavailable", "message": str(exc)})
-        except TimeoutError:
-            text = "the database does not answer"
-            await send_json(send, 503, {"status": "unavailable", "message": text})
-        else:
-            await send_json(send, 200, {"status": "ok"})
 
 
 async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -42,11 +42,13 @@ class Scope(StrEnum):
     RESET = "effects:reset"
     MANAGE = "platform:manage"
     """Change what the other platforms serve to the key's tenant, as the command line does."""
+    METRICS = "metrics:read"
+    """Read ``/metrics``, which tells of all tenants."""
 
 
 PREFIXES: Final = {Mode.TEST: "vt_test_", Mode.LIVE: "vt_live_"}
 ALL_SCOPES: Final = frozenset(Scope)
-DEFAULT_SCOPES: Final = ALL_SCOPES - {Scope.MANAGE}
+DEFAULT_SCOPES: Final = ALL_SCOPES - {Scope.MANAGE, Scope.METRICS}
 """What a key may do unless it is said: everything about effects."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from .asgi import Scope
+from .asgi import ROUTE, Scope
 from .problems import ProblemError, method_not_allowed, not_found
 
 O = TypeVar("O")  # noqa: E741 - an operation
@@ -39,6 +39,7 @@ class Routes(Generic[O]):
             names = _match(pattern, segments)
             if names is None:
                 continue
+            scope[ROUTE] = "/" + "/".join(pattern)
             operation = operations.get(scope["method"])
             if operation is None:
                 raise method_not_allowed(", ".join(sorted(operations)))

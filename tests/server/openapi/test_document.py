@@ -22,7 +22,7 @@ from quatrain.server.velerian.endpoints import AGENTICX, V2
 from quatrain.server.velocity.endpoints import ROUTES as VELOCITY
 from quatrain.server.vendo.endpoints import API, COMPOSIO, CREDENTIALS
 from quatrain.server.vendo.page import ConnectPage
-from quatrain.server.verity.endpoints import OF_ALL, OF_NAMESPACE
+from quatrain.server.verity.endpoints import OF_ALL, OF_NAMESPACE, OF_TRAIL
 
 from ._checking import check, operations, validator_of
 
@@ -55,7 +55,7 @@ async def test_every_route_is_in_it(app: Any) -> None:
     mounted = {route.prefix for route in app.routes if isinstance(route, Platform)}
     assert {"/v1", *tables} == mounted
     served = {(route.path, "get") for route in app.routes if isinstance(route, Route)}
-    served.add(("/v1/effects", OF_ALL.method.lower()))
+    served |= {("/v1/effects", OF_ALL.method.lower()), ("/v1/trail", OF_TRAIL.method.lower())}
     for verb, operation in OF_NAMESPACE.items():
         served.add((f"/v1/effects/{{namespace}}/{verb}", operation.method.lower()))
     for prefix, table in tables.items():

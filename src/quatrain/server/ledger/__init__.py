@@ -32,6 +32,7 @@ from .service import (
     Holder,
     Ledger,
 )
+from .trail import EffectTrail, Line, Place, TrailPage
 
 __all__ = [
     "DEFAULT_LEASE_MS",
@@ -41,6 +42,7 @@ __all__ = [
     "Effect",
     "EffectId",
     "EffectNotFoundError",
+    "EffectTrail",
     "EffectsPage",
     "Event",
     "EventType",
@@ -51,11 +53,14 @@ __all__ = [
     "LeaseExpiredError",
     "LeaseHeldError",
     "Ledger",
+    "Line",
     "NotResettableError",
     "Observed",
+    "Place",
     "PriorState",
     "Renewed",
     "Settled",
     "StaleFenceError",
     "Status",
+    "TrailPage",
 ]

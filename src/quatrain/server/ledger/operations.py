@@ -43,8 +43,6 @@ _COMMIT: Final = _SQL["commit"]
 _FAIL: Final = _SQL["fail"]
 _ADD_EVENT: Final = _SQL["add_event"]
 
-_FIRST_GRANT: Final = 1
-
 # plain strings, which SQLite's driver binds without looking for adapters; status and event alike
 _GRANTED: Final = EventType.LEASE_GRANTED.value
 _RENEWED: Final = EventType.LEASE_RENEWED.value
@@ -74,8 +72,8 @@ def lease(
     row = connection.execute(_LEASE, params).fetchone()
     if row is None:
         return _not_granted(connection, params)
-    effect_id, fence_token, lease_expires_at, prior_expires_at = row
-    if fence_token == _FIRST_GRANT:
+    effect_id, fence_token, first_fence, lease_expires_at, prior_expires_at = row
+    if fence_token == first_fence:
         prior = PriorState.NONE
     elif prior_expires_at is None:
         prior = PriorState.RESET

@@ -53,7 +53,7 @@ class Effect:
     effect_name: str | None
     status: Status
     fence_token: int
-    """Also the number of attempts: each grant is one, and takes the next token."""
+    """Each grant is an attempt, and takes the next token."""
     agent_id: str | None
     workflow_name: str | None
     case_id: str | None
@@ -64,6 +64,8 @@ class Effect:
     """How it was settled: acted or observed; None when the agent did not say."""
     created_at: int
     updated_at: int
+    first_fence: int
+    """The token of its first grant: 1, or more where effects of the realm have been pruned."""
     input_json: str | None = None
     """None: the agent gave none, or payloads were not asked for. So for result and error."""
     result: str | None = None

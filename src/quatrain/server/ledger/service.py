@@ -11,7 +11,7 @@ from quatrain.server.problems import accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import SqliteStore
 
-from . import operations, queries
+from . import operations, queries, trail
 from .queries import EffectsPage, EventsPage, Filter
 from .records import (
     Cached,
@@ -23,12 +23,14 @@ from .records import (
     Renewed,
     Settled,
 )
+from .trail import Place, TrailPage
 
 T = TypeVar("T")
 
 DEFAULT_LEASE_MS: Final = 30_000
 MIN_LEASE_MS: Final = 5_000
 MAX_LEASE_MS: Final = 120_000
+_START: Final = Place(0, 0)
 
 
 @attrs.frozen
@@ -156,6 +158,13 @@ class Ledger:
         """A page of its audit trail, oldest first; raises EffectNotFoundError."""
         params = {**_of_effect(effect), "limit": limit, "after": after}
         return _found(await self._store.read(queries.events, params))
+
+    async def trail(
+        self, realm_id: int, *, limit: int, namespace: str | None = None, after: Place = _START
+    ) -> TrailPage:
+        """A page of the audit trails of all effects; *after* is the ``next`` of the one before."""
+        params = {"realm_id": realm_id, "namespace": namespace, "limit": limit, "after": after}
+        return await self._store.read(trail.page, params)
 
 
 def _of_effect(effect: EffectId) -> operations.Params:

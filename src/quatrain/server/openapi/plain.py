@@ -41,6 +41,16 @@ def _status(word: str, *, message: bool) -> Schema:
     return {"application/json": {"schema": schema}}
 
 
+def _ready(word: str) -> Schema:
+    properties: Schema = {
+        "status": {"type": "string", "const": word},
+        "version": {"type": "string"},
+        "reasons": {"type": "array", "items": {"type": "string"}},
+    }
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"application/json": {"schema": schema}}
+
+
 _SLUG: Final = _text("slug", "path", "An integration.", minLength=1)
 _VISIT: Final = _text("visit", "path", "The browser's visit, which its cookie proves.", minLength=1)
 _BACK: Final = {
@@ -61,6 +71,43 @@ PATHS: Final[dict[str, Schema]] = {
                 "503": {
                     "description": "It would not, and why.",
                     "content": _status("unavailable", message=True),
+                },
+            },
+        }
+    },
+    "/readyz": {
+        "get": {
+            "operationId": "readyz",
+            "tags": [_TAG],
+            "summary": "Readiness",
+            "description": "Whether work should come: what befell the last changes, the room left"
+            " on the disk and the schema are looked at, too.",
+            "security": [],
+            "responses": {
+                "200": {"description": "It should.", "content": _ready("ready")},
+                "503": {"description": "It should not, and why.", "content": _ready("unavailable")},
+            },
+        }
+    },
+    "/metrics": {
+        "get": {
+            "operationId": "metrics",
+            "tags": [_TAG],
+            "summary": "Metrics",
+            "description": "Prometheus' text format, for a key with the scope metrics:read, or for"
+            " everybody where that is wanted.",
+            "security": [{"verity": ["metrics:read"]}],
+            "responses": {
+                "200": {
+                    "description": "What was counted, and how the ledger stands.",
+                    "content": {"text/plain": {"schema": {"type": "string"}}},
+                },
+                **{
+                    str(status): {
+                        "description": REASONS[status],
+                        "content": {"application/json": {"schema": {"type": "object"}}},
+                    }
+                    for status in (401, 403, 503)
                 },
             },
         }

@@ -22,7 +22,7 @@ from quatrain.server.velocity.endpoints import ROUTES as VELOCITY
 from quatrain.server.vendo import answers as vendo
 from quatrain.server.vendo.endpoints import API, COMPOSIO, CREDENTIALS
 from quatrain.server.verity import answers as verity
-from quatrain.server.verity.endpoints import OF_ALL, OF_NAMESPACE
+from quatrain.server.verity.endpoints import OF_ALL, OF_NAMESPACE, OF_TRAIL
 from quatrain.server.verity.schema import MAX_NAMESPACE
 
 from .operations import Described, Dialect
@@ -128,9 +128,9 @@ _VERITY_STATE: Final[Mapping[str, set[int]]] = {
 
 def _verity() -> Iterator[Written]:
     by_path = {f"/effects/{{namespace}}/{verb}": each for verb, each in OF_NAMESPACE.items()}
-    for path, operation in {**by_path, "/effects": OF_ALL}.items():
+    for path, operation in {**by_path, "/effects": OF_ALL, "/trail": OF_TRAIL}.items():
         endpoint = operation.endpoint
-        of_all = operation is OF_ALL
+        of_all = path not in by_path
         more = set() if of_all else {422} | _VERITY_STATE[path.rpartition("/")[2]]
         yield (
             operation.method,

@@ -11,7 +11,8 @@ from . import queries
 
 _SQL: Final = queries.load("store")
 _TYPES: Final = {
-    # rows of the ledger are never deleted, so a plain rowid grows; AUTOINCREMENT costs a write
+    # the newest row of the ledger is never deleted, so a plain rowid grows; AUTOINCREMENT costs a
+    # write
     "id": "INTEGER PRIMARY KEY",
     "int64": "INTEGER",
     "bytes": "BLOB",
@@ -38,9 +39,15 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema version of a database that has been migrated once."""
+    (current,) = connection.execute(_SQL["current_version"]).fetchone()
+    return int(current)
+
+
 def _run_missing(connection: sqlite3.Connection) -> None:
     connection.execute(_SQL["create_versions"])
-    (current,) = connection.execute(_SQL["current_version"]).fetchone()
+    current = version_of(connection)
     if current > newest():
         raise ConfigError(
             f"the database has schema version {current}, and this quatrain knows up to "

@@ -13,18 +13,20 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from ..._runtime._forks import watch
-from . import queries
+from . import migrations
 from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
 from .gate import Gate
+from .heartbeat import beat
 from .readers import ReaderPool
 from .writer import GroupWriter, Job
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-_SQL: Final = queries.load("store")
 _CLOSE_TIMEOUT: Final = 30.0
+_ENOUGH: Final = 32 * 1024 * 1024
+"""Bytes on the disk below which no more work should come: leases are about to be refused."""
 
 
 def wall_clock_ms() -> int:
@@ -37,7 +39,8 @@ class SqliteStore:
 
     An operation is ``operation(connection, now, argument)``: a plain function that runs in a thread
     of the store, inside a transaction. *now* is the server's clock, in milliseconds since 1970;
-    ``now_ms`` replaces it in tests.
+    ``now_ms`` replaces it in tests. ``on_batch`` is called by the writing thread after each
+    transaction: with its number of changes, the seconds it took, and whether it failed.
 
     ``open`` and ``close`` may be called twice. A process that forks takes an open store along: the
     child has its own threads and connections. Everything raises StoreUnavailableError when the
@@ -52,12 +55,14 @@ class SqliteStore:
         readers: int = 4,
         max_batch: int = 256,
         max_waiting: int = 10_000,
+        on_batch: Callable[[int, float, bool], None] | None = None,
     ) -> None:
         self.now_ms = now_ms
         self._file = DatabaseFile(path)
         self._readers_wanted = readers
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
         self._lifecycle = threading.Lock()
         self._gate = Gate()
         self._child_may_open = True
@@ -106,6 +111,7 @@ class SqliteStore:
             self.now_ms,
             max_batch=self._max_batch,
             max_waiting=self._max_waiting,
+            on_batch=self._on_batch,
         )
         readers = ReaderPool(self._file, self._gate, self._readers_wanted)
         self._writer, self._readers = writer, readers
@@ -165,7 +171,31 @@ class SqliteStore:
 
     async def probe(self) -> None:
         """Write one row and see it on the disk, or raise StoreUnavailableError."""
-        await self.write(_beat, None)
+        await self.write(beat, None)
+
+    def troubles(self) -> list[str]:
+        """Why changes are refused, or are about to be, each in words; none when all is well.
+
+        Beyond what ``probe`` finds out: the smallest change may still fit where no other does.
+        Blocks. Raises StoreUnavailableError.
+        """
+        found = []
+        writer = self._writer
+        if (reason := writer and writer.failed_lately()) is not None:
+            found.append(f"changes were not written lately: {reason}")
+        try:
+            left = self._file.free_bytes()
+        except OSError as exc:
+            raise _unavailable(exc) from exc
+        if left < _ENOUGH:
+            found.append(f"the disk is nearly full: {left // 1024:,} KiB are left")
+        version = self.read_blocking(_version, None)
+        if version != migrations.newest():
+            found.append(
+                f"the database has schema version {version}, and this quatrain works with"
+                f" {migrations.newest()}: restart it with the newer one"
+            )
+        return found
 
     def _submit(self, job: Job) -> None:
         writer = self._writer or self._resume()[0]
@@ -205,8 +235,8 @@ class SqliteStore:
         self._writer = self._readers = None
 
 
-def _beat(connection: sqlite3.Connection, now: int, _: None) -> None:
-    connection.execute(_SQL["beat"], {"now": now})
+def _version(connection: sqlite3.Connection, _now: int, _: None) -> int:
+    return migrations.version_of(connection)
 
 
 def _unavailable(exc: sqlite3.Error | OSError) -> Exception:

@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
 from .gate import Gate
+from .heartbeat import beat
 
 Operation: TypeAlias = Callable[[sqlite3.Connection, int, Any], Any]
 """``operation(connection, now, argument)``: now is in milliseconds since 1970."""
@@ -31,6 +32,9 @@ Operation: TypeAlias = Callable[[sqlite3.Connection, int, Any], Any]
 _STUCK: Final = 10.0
 """Seconds a batch may take before new work is turned away: twice SQLite's own patience with a
 locked database. A stopped process holds the lock for ever."""
+
+_REMEMBERED: Final = 30.0
+"""Seconds after which a failure is no news any more: only a new change can tell."""
 
 _log: Final = logging.getLogger("quatrain.server.store")
 
@@ -58,16 +62,19 @@ class GroupWriter:
         *,
         max_batch: int,
         max_waiting: int,
+        on_batch: Callable[[int, float, bool], None] | None = None,
     ) -> None:
         self._file = file
         self._gate = gate
         self._now_ms = now_ms
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._lock = -1
         self._began: float | None = None
+        self._failed: tuple[float, str, set[Operation]] | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="quatrain-writer", daemon=True)
         self._thread.start()
@@ -76,6 +83,17 @@ class GroupWriter:
     def waiting(self) -> int:
         """Operations that are queued."""
         return self._jobs.qsize()
+
+    def failed_lately(self) -> str | None:
+        """Why the last changes were not written, for some time after; None when they were.
+
+        Another change that was written since, a heartbeat say, is no sign that those would be: it
+        may need no room where they do.
+        """
+        failed = self._failed
+        if failed is None or time.monotonic() - failed[0] > _REMEMBERED:
+            return None
+        return failed[1]
 
     def submit(self, job: Job) -> None:
         """Queue *job* for the next transaction, unless that would wait in vain."""
@@ -110,10 +128,13 @@ class GroupWriter:
         while not stopping:
             batch, stopping = self._next_batch()
             if batch:
-                self._began = time.monotonic()
+                self._began = began = time.monotonic()
                 with self._gate:
                     outcomes = self._write(batch)
                 self._began = None
+                if self._on_batch is not None:
+                    failed = isinstance(outcomes[0][2], StoreUnavailableError)
+                    self._on_batch(len(batch), time.monotonic() - began, failed)
                 _deliver(outcomes)
         with self._gate:
             self.disconnect()
@@ -145,9 +166,14 @@ class GroupWriter:
         except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
             self._give_up_connection()
             reason = _reason(exc)
+            if operations := {job.operation for job in batch if job.operation is not beat}:
+                self._failed = time.monotonic(), reason, operations
             _log.warning("%d changes were not written: %s", len(batch), reason, exc_info=exc)
             # one each: tracebacks grow on an exception that many tasks raise
             return [(job, None, StoreUnavailableError(reason)) for job in batch]
+        failed = self._failed
+        if failed is not None and any(job.operation in failed[2] for job in batch):
+            self._failed = None
         return outcomes
 
     def _take_turn(self) -> sqlite3.Connection:

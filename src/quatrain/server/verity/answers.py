@@ -106,6 +106,17 @@ class Event(TypedDict):
     detail: Any
 
 
+class Trail(TypedDict):
+    """An effect and lines of its audit trail."""
+
+    effectId: str
+    namespace: str
+    effectKey: str
+    status: Status
+    fenceToken: int
+    events: list[Event]
+
+
 class Scroll(TypedDict, Generic[T]):
     """A part of a list, and where the next begins."""
 

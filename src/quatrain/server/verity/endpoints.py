@@ -7,10 +7,10 @@ from typing import Final
 
 import attrs
 
-from quatrain.server.cursors import cursor, row_of
+from quatrain.server.cursors import cursor, pair_cursor, pair_of, row_of
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.keys import Principal, Scope
-from quatrain.server.ledger import EffectId, Filter, Holder, Ledger
+from quatrain.server.ledger import EffectId, Filter, Holder, Ledger, Place
 from quatrain.server.times import iso_time
 
 from . import answers, render
@@ -25,6 +25,7 @@ from .schema import (
     RenewBody,
     ReportObserveBody,
     ResetBody,
+    TrailQuery,
 )
 
 
@@ -152,6 +153,20 @@ async def list_effects(call: Call, query: ListQuery) -> answers.Scroll[answers.E
     }
 
 
+async def get_trail(call: Call, query: TrailQuery) -> answers.Scroll[answers.Trail]:
+    """A page of the audit trails of the caller's effects, effect by effect."""
+    page = await call.ledger.trail(
+        call.principal.realm_id,
+        namespace=query.namespace,
+        limit=query.limit,
+        after=Place(*(pair_of(query.cursor) or (0, 0))),
+    )
+    return {
+        "items": [render.trail(item) for item in page.items],
+        "nextCursor": pair_cursor(page.next),
+    }
+
+
 @attrs.frozen
 class Operation:
     """An endpoint, how it is reached and what a key must be allowed to."""
@@ -175,3 +190,6 @@ OF_NAMESPACE: Final[Mapping[str, Operation]] = {
 
 OF_ALL: Final = Operation("GET", Scope.READ, endpoint(list_effects))
 """``/effects`` itself."""
+
+OF_TRAIL: Final = Operation("GET", Scope.READ, endpoint(get_trail))
+"""``/trail``: the audit trail of all effects."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, TypeAlias
 
-from quatrain.server.ledger import Cached, Effect, Event, Granted, Settled, Status
+from quatrain.server.ledger import (
+    Cached,
+    Effect,
+    EffectTrail,
+    Event,
+    EventType,
+    Granted,
+    Line,
+    Settled,
+    Status,
+)
 from quatrain.server.times import iso_time
 
 from . import answers
@@ -75,7 +85,7 @@ def effect(found: Effect, *, payloads: bool) -> answers.Effect:
         "effectName": found.effect_name,
         "status": found.status,
         "fenceToken": found.fence_token,
-        "attempts": found.fence_token,
+        "attempts": found.fence_token - found.first_fence + 1,
         "agentId": found.agent_id,
         "workflowName": found.workflow_name,
         "caseId": found.case_id,
@@ -92,16 +102,28 @@ def effect(found: Effect, *, payloads: bool) -> answers.Effect:
     return facts
 
 
-def event(line: Event) -> answers.Event:
+def event(line: Event | Line) -> answers.Event:
     """One line of an audit trail."""
     return {
         "seq": line.seq,
-        "type": line.type,
+        "type": EventType(line.type),
         "at": iso_time(line.at),
         "fenceToken": line.fence_token,
         "agentId": line.agent_id,
         "runId": line.run_id,
         "detail": _payload(line.detail),
+    }
+
+
+def trail(found: EffectTrail) -> answers.Trail:
+    """An effect and lines of its audit trail."""
+    return {
+        "effectId": effect_id(found.effect_id),
+        "namespace": found.namespace,
+        "effectKey": found.effect_key,
+        "status": Status(found.status),
+        "fenceToken": found.fence_token,
+        "events": [event(line) for line in found.lines],
     }
 
 

@@ -6,11 +6,13 @@
 INSERT INTO effects (
   realm_id, namespace, effect_key, effect_name, status, fence_token, lease_token_hash,
   lease_duration_ms, lease_expires_at, agent_id, workflow_name, case_id, run_id, input_json,
-  created_at, updated_at
+  created_at, updated_at, first_fence
 ) VALUES (
-  :realm_id, :namespace, :effect_key, :effect_name, 'RUNNING', 1, :lease_token_hash,
+  :realm_id, :namespace, :effect_key, :effect_name, 'RUNNING',
+  1 + coalesce((SELECT floor FROM fence_floors WHERE realm_id = :realm_id), 0), :lease_token_hash,
   :lease_duration_ms, :now + :lease_duration_ms, :agent_id, :workflow_name, :case_id, :run_id,
-  :input_json, :now, :now
+  :input_json, :now, :now,
+  1 + coalesce((SELECT floor FROM fence_floors WHERE realm_id = :realm_id), 0)
 )
 ON CONFLICT (realm_id, namespace, effect_key) DO UPDATE SET
   status = 'RUNNING',
@@ -31,7 +33,7 @@ ON CONFLICT (realm_id, namespace, effect_key) DO UPDATE SET
   updated_at = excluded.updated_at
 WHERE effects.status = 'RESET'
    OR (effects.status = 'RUNNING' AND effects.lease_expires_at <= :now)
-RETURNING id, fence_token, lease_expires_at, prior_expires_at
+RETURNING id, fence_token, first_fence, lease_expires_at, prior_expires_at
 
 -- renew --
 -- Never shortens. A lease that has run out is not revived: others may be about to begin.
