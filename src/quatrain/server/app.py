@@ -9,10 +9,13 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from .asgi import App, send_json
+from .explorer import Explorer
 from .keys import KeyRing
 from .ledger import Ledger
 from .manage import ManageAPI, Services
@@ -54,7 +57,7 @@ def create_app(
     """
     settings = settings or Settings()
     store = SqliteStore(settings.database, now_ms=now_ms, readers=settings.readers)
-    keys = KeyRing(store)
+    keys, ledger = KeyRing(store), Ledger(store)
     velocity, installs = BusinessData(store), Installs(store)
     run_worker = RunWorker(store, settings.velerian_runner)
     velerian = VelerianServices.of(
@@ -92,7 +95,7 @@ def create_app(
 
     app = Starlette(
         routes=[
-            Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/v1", VerityAPI(ledger, keys)),
             Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
@@ -107,6 +110,8 @@ def create_app(
             Platform("/credentials", VendoAPI(vendo, vendo_endpoints.CREDENTIALS)),
             Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
+            Platform("/explorer", Explorer(store, ledger, keys)),
+            Route("/explorer", _explorer),
             Route("/healthz", Health(store)),
         ],
         middleware=[
@@ -180,6 +185,10 @@ class Health:
             await send_json(send, 503, {"status": "unavailable", "message": text})
         else:
             await send_json(send, 200, {"status": "ok"})
+
+
+async def _explorer(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/explorer/", 303)
 
 
 async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:
