@@ -30,7 +30,7 @@ async def act(call: Call) -> Answer:
     if found is None:
         raise effects.not_found()
     try:
-        await _do(call, action, found, sent)
+        await _act(call, action, found, sent)
     except InputError as exc:
         return await effects.effect_page(call, row, status=422, error=str(exc), **_typed(sent))
     except RefusedError as refusal:
@@ -39,20 +39,27 @@ async def act(call: Call) -> Answer:
     return answers.redirect(f"{call.root}/effects/{call.names['id']}")
 
 
-async def _do(call: Call, action: str, effect: Effect, sent: dict[str, str]) -> None:
+async def _act(call: Call, action: str, effect: Effect, sent: dict[str, str]) -> None:
     reason = checked_reason(sent)
     seen = sent.get("fence", "")
     if not (seen.isascii() and seen.isdigit() and len(seen) < 19):
         raise InputError("The form does not say which state of the effect it is about.")
+    result = outcome(sent) if action == "resolve" else None
+    await do(call, action, effect, reason=reason, result=result, seen_fence=int(seen))
+
+
+async def do(
+    call: Call, action: str, effect: Effect, *, reason: str, result: str | None, seen_fence: int
+) -> None:
+    """Have the ledger do it. Raises RefusedError, also when the effect has moved on since."""
     which = call.effect(effect.namespace, effect.effect_key)
     by = call.session.principal.key_name
     if action == "reset":
-        await call.ledger.reset(which, reason=reason, by=by, seen_fence=int(seen))
+        await call.ledger.reset(which, reason=reason, by=by, seen_fence=seen_fence)
     elif action == "release":
-        await call.ledger.release(which, reason=reason, by=by, seen_fence=int(seen))
+        await call.ledger.release(which, reason=reason, by=by, seen_fence=seen_fence)
     else:
-        result = _outcome(sent)
-        await call.ledger.resolve(which, result=result, reason=reason, by=by, seen_fence=int(seen))
+        await call.ledger.resolve(which, result=result, reason=reason, by=by, seen_fence=seen_fence)
 
 
 def checked_reason(sent: dict[str, str]) -> str:
@@ -65,12 +72,12 @@ def checked_reason(sent: dict[str, str]) -> str:
     return reason
 
 
-def _outcome(sent: dict[str, str]) -> str | None:
+def outcome(sent: dict[str, str]) -> str | None:
     """The result of what was done, as JSON; None when it was not done. Raises InputError."""
-    outcome = sent.get("outcome")
-    if outcome == "not_done":
+    chosen = sent.get("outcome")
+    if chosen == "not_done":
         return None
-    if outcome != "done":
+    if chosen != "done":
         raise InputError("Say whether it was done or not.")
     typed = sent.get("result", "").strip() or "null"
     try:

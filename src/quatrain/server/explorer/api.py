@@ -26,7 +26,7 @@ from quatrain.server.problems import ProblemError, RefusedError, internal_error
 from quatrain.server.routes import Routes
 from quatrain.server.store import SqliteStore, StoreUnavailableError
 
-from . import actions, answers, effects, queries
+from . import actions, answers, bulk, dashboard, effects, export, queries, workflows
 from .answers import Answer
 from .call import Call, PageError, read_form
 from .sessions import Session, Sessions, cookie
@@ -54,10 +54,16 @@ class Explorer:
         )
         self._routes = Routes[Handler](
             {
-                "GET /": effects.show_list,
+                "GET /": dashboard.show,
                 "GET /effects": effects.show_list,
                 "GET /effects/{id}": effects.show,
                 "POST /effects/{id}/{action}": actions.act,
+                "GET /bulk": bulk.ask,
+                "POST /bulk": bulk.act,
+                "GET /workflows": workflows.show_list,
+                "GET /workflow": workflows.show,
+                "GET /export.jsonl": export.json_lines,
+                "GET /export.csv": export.table,
                 "POST /logout": self.logout,
             }
         )

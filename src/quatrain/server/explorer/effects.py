@@ -6,10 +6,11 @@ import re
 from typing import Any, Final
 
 from quatrain.errors import InputError
-from quatrain.server.ledger import Effect, Status
+from quatrain.server.ledger import Status
 from quatrain.server.verity.render import effect_id
 
 from . import queries
+from .allowed import can, offered
 from .answers import Answer
 from .attempts import attempts
 from .call import Call, PageError
@@ -52,7 +53,13 @@ async def show_list(call: Call) -> Answer:
     if call.partial:
         return call.page("_rows.html", **values)
     status = 200 if error is None else 400
-    more = {"states": list(Status), "ages": AGES, "error": error, "first": before is None}
+    more: dict[str, Any] = {
+        "states": list(Status),
+        "ages": AGES,
+        "error": error,
+        "first": before is None,
+    }
+    more["offered"] = offered(wanted) if call.session.may_act and part.items else []
     return call.page("effects.html", status=status, **more, **values)
 
 
@@ -83,19 +90,6 @@ async def effect_page(
         error=error,
         typed={"reason": "", "result": "", "outcome": ""} | typed,
     )
-
-
-def can(effect: Effect) -> frozenset[str]:
-    """Which actions its state allows."""
-    match effect.status:
-        case Status.RUNNING:
-            return frozenset({"release"})
-        case Status.EXPIRED:
-            return frozenset({"resolve", "reset"})
-        case Status.FAILED:
-            return frozenset({"reset"})
-        case _:
-            return frozenset()
 
 
 def row_of(given: str) -> int:

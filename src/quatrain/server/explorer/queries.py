@@ -24,7 +24,7 @@ SCAN: Final = 20_000
 TRAIL: Final = 500
 """Lines of an audit trail that a page shows."""
 
-_FACTS: Final = (
+FACTS: Final = (
     "id, namespace, effect_key, effect_name, "
     "CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END, "
     "fence_token, agent_id, workflow_name, case_id, run_id, lease_expires_at, source, "
@@ -87,7 +87,7 @@ def part(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Pa
     reached = 0 if row is None else int(row[0])
     values["floor"] = max(reached, lowest)
     statement = _SQL["page"].format(
-        columns=_FACTS + (_PAYLOADS if params["payloads"] else ""),
+        columns=FACTS + (_PAYLOADS if params["payloads"] else ""),
         indexed=text,
         filters="".join(f" AND {condition}" for condition in judged),
     )
@@ -154,7 +154,7 @@ def _edge(connection: sqlite3.Connection, values: dict[str, Any]) -> int:
 
 def effect(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Effect | None:
     """One effect with its payloads. *params*: realm_id, id."""
-    statement = _SQL["effect"].format(columns=_FACTS + _PAYLOADS)
+    statement = _SQL["effect"].format(columns=FACTS + _PAYLOADS)
     row = connection.execute(statement, {**params, "now": now}).fetchone()
     return None if row is None else effect_of(row)
 

@@ -36,3 +36,61 @@ SELECT seq, type, at, fence_token, agent_id, run_id, detail FROM effect_events
 WHERE effect_id = :effect_id
 ORDER BY seq DESC
 LIMIT :limit
+
+-- count --
+-- Of what an index finds, and no more than matter: "10,000 or more" is as good as the number.
+SELECT count(*) FROM (
+  SELECT id FROM effects WHERE realm_id = :realm_id AND {state} ORDER BY id LIMIT :most
+) AS found
+
+-- count_running --
+-- The oldest first: those are the ones whose leases have run out.
+SELECT count(*), coalesce(sum(CASE WHEN lease_expires_at <= :now THEN 1 ELSE 0 END), 0) FROM (
+  SELECT lease_expires_at FROM effects
+  WHERE realm_id = :realm_id AND status = 'RUNNING'
+  ORDER BY id LIMIT :most
+) AS found
+
+-- oldest_running --
+SELECT {columns} FROM effects
+WHERE realm_id = :realm_id AND status = 'RUNNING'
+ORDER BY id LIMIT :limit
+
+-- recent_reach --
+-- How far back the newest so many effects go.
+SELECT count(*), min(created_at) FROM (
+  SELECT created_at FROM effects WHERE realm_id = :realm_id ORDER BY id DESC LIMIT :most
+) AS found
+
+-- recent --
+SELECT (created_at - :since) / :width AS bucket, state, count(*) FROM (
+  SELECT created_at,
+    CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END AS state
+  FROM effects WHERE realm_id = :realm_id ORDER BY id DESC LIMIT :most
+) AS found
+WHERE created_at >= :since
+GROUP BY 1, 2
+
+-- activity --
+-- The newest lines of the whole trail, of which those of other realms are passed over.
+SELECT effect_events.seq, effect_events.type, effect_events.at, effect_events.agent_id,
+  effects.id, effects.effect_key
+FROM effect_events JOIN effects ON effects.id = effect_events.effect_id
+WHERE effect_events.seq > (SELECT max(seq) FROM effect_events) - :reach
+  AND effects.realm_id = :realm_id
+ORDER BY effect_events.seq DESC
+LIMIT :limit
+
+-- workflows --
+SELECT workflow_name, count(*), sum(CASE WHEN state = 'COMMITTED' THEN 1 ELSE 0 END),
+  sum(CASE WHEN state = 'FAILED' THEN 1 ELSE 0 END),
+  sum(CASE WHEN state = 'EXPIRED' THEN 1 ELSE 0 END), max(updated_at)
+FROM (
+  SELECT workflow_name, updated_at,
+    CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END AS state
+  FROM effects WHERE realm_id = :realm_id ORDER BY id DESC LIMIT :most
+) AS found
+WHERE workflow_name IS NOT NULL
+GROUP BY workflow_name
+ORDER BY 6 DESC
+LIMIT :limit
