@@ -74,7 +74,7 @@ def create_app(
         actions=settings.vendo_actions,
         wake=dispatcher.wake,
     )
-    managed = Services(velocity, installs, velerian, vendo, store, vendo.wake)
+    managed = Services(ledger, velocity, installs, velerian, vendo, store, vendo.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -123,7 +123,7 @@ async def test_a_workflow_is_a_grid(browser: Browser, clock: ServerClock) -> Non
     """Cases down, runs across, the newest first; each effect in one cell."""
     await some(browser, clock)
     page = words(await browser.text("/workflow?name=w"))
-    assert "Case r1 r0 r2 c0 hold running commit committed reset reset c1" in page
+    assert "Case r1 r0 r2 c0 ▸ hold running ✓ commit committed ↺ reset reset c1" in page
     assert "There is more" not in page
 
 
