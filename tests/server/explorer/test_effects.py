@@ -156,6 +156,18 @@ async def test_a_long_list_goes_on(browser: Browser) -> None:
     assert "before=" not in rows.text
 
 
+async def test_a_list_tells_of_newer_ones(browser: Browser) -> None:
+    """Only of those that the filter finds, and only once there are some."""
+    await make(browser, "a", agent_id="ann")
+    page = await browser.text("/effects?agent=ann")
+    link = unescape(re.search(r'hx-get="/explorer(/newer[^"]*)"', page)[1])  # type: ignore[index]
+    await make(browser, "b", agent_id="bob")
+    assert "" == (await browser.text(link)).strip()
+    await make(browser, "c", agent_id="ann")
+    assert "There are newer ones. Show them" in words(await browser.text(link))
+    assert 400 == (await browser.get("/newer?state=x")).status_code
+
+
 def test_a_search_ends_after_so_many_rows(store: Any, realm: int, clock: ServerClock) -> None:
     """And goes on where it ended, until it has been through all."""
 

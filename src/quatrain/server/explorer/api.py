@@ -56,6 +56,7 @@ class Explorer:
             {
                 "GET /": dashboard.show,
                 "GET /effects": effects.show_list,
+                "GET /newer": effects.show_newer,
                 "GET /effects/{id}": effects.show,
                 "POST /effects/{id}/{action}": actions.act,
                 "GET /bulk": bulk.ask,

@@ -63,6 +63,26 @@ async def show_list(call: Call) -> Answer:
     return call.page("effects.html", status=status, **more, **values)
 
 
+async def show_newer(call: Call) -> Answer:
+    """For the script that watches a list: a link to what has begun since, or nothing."""
+    query = call.query()
+    given = query.get("after", "")
+    try:
+        wanted = Wanted.of(query)
+    except InputError as exc:
+        raise PageError(400, "That did not work", str(exc)) from None
+    params = {
+        "realm_id": call.realm_id,
+        "wanted": wanted,
+        "before": None,
+        "limit": 1,
+        "payloads": False,
+    }
+    part = await call.store.read(queries.part, params)
+    after = int(given) if _ROW.fullmatch(given) else 0
+    return call.page("_newer.html", wanted=wanted, newer=any(i.id > after for i in part.items))
+
+
 async def show(call: Call) -> Answer:
     """One effect: its state, why it is stuck, its attempts, payloads and audit trail."""
     return await effect_page(call, row_of(call.names["id"]))
