@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "approvals": "Decide what Velerian holds until a person does.",
     "audit": "Export Velerian's audit log, oldest first, a JSON object a line.",
     "demo": "See an effect happen exactly once, a webhook come, a forgery found out, and more.",
-    "effects": "Look at the effects of a ledger, export and reset them.",
+    "effects": "Look at the effects of a ledger, export, reset, resolve and release them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",
     "serve": "Serve the local platform on this machine until Ctrl-C.",

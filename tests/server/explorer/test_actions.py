@@ -239,20 +239,20 @@ async def test_a_filter_is_reset_after_a_count(browser: Browser) -> None:
 async def test_what_was_settled_since_the_count_is_left_alone(
     browser: Browser, clock: ServerClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when that happens between the search and the change."""
+    """Also between the search and the change, and when its state is the same once more."""
     await expired(browser, clock, "a", "b")
     matching = bulk._matching
 
     async def and_then(*args: Any) -> Any:
         found = await matching(*args)
-        await granted(browser.ledger, browser.effect("a"))
+        await expired(browser, clock, "a")
         return found
 
     monkeypatch.setattr(bulk, "_matching", and_then)
     fields = {"action": "resolve", "state": "EXPIRED", "newest": "9", "outcome": "not_done"}
     answer = await browser.post("/bulk", reason=REASON, **fields)
     assert "Resolved: 1 1 had moved on in the meantime and was left alone." in words(answer.text)
-    assert [Status.RUNNING, Status.RESET] == [await status(browser, key) for key in ("a", "b")]
+    assert [Status.EXPIRED, Status.RESET] == [await status(browser, key) for key in ("a", "b")]
 
 
 async def test_more_than_fits_is_done_in_parts(
