@@ -11,6 +11,7 @@ import pytest
 
 from quatrain.server.explorer import dashboard, queries, workflows
 from quatrain.server.ledger import Status
+from quatrain.server.store import queries as sql
 from tests.server._support import START, ServerClock, granted
 
 from .conftest import Browser, words
@@ -94,6 +95,19 @@ async def test_a_busy_ledger_charts_a_shorter_time(
     await some(browser, clock)
     page = words(await browser.text("/"))
     assert "Effects begun, the last 1 h" in page
+
+
+def test_activity_is_found_from_the_end_of_the_trail(store, realm: int) -> None:
+    """However many effects there are, each line looks up its own."""
+
+    def explain(connection, _now: int, _: None) -> list[str]:
+        statement = sql.load("explorer")["activity"]
+        values = {"realm_id": realm, "reach": 2_000, "limit": 12}
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    plan = store.read_blocking(explain, None)
+    assert "SEARCH effects USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert not [step for step in plan if "realm_id=?" in step]
 
 
 async def test_other_realms_are_not_counted(browser: Browser, store, app) -> None:

@@ -111,7 +111,7 @@ def overview(connection: sqlite3.Connection, now: int, realm_id: int) -> Overvie
         since=since,
         width=width,
         bars=bars,
-        activity=[Activity(*line) for _, *line in lines],
+        activity=[Activity(*line) for line in lines],
         recent=recent,
     )
 

@@ -72,13 +72,14 @@ WHERE created_at >= :since
 GROUP BY 1, 2
 
 -- activity --
--- The newest lines of the whole trail, of which those of other realms are passed over.
-SELECT effect_events.seq, effect_events.type, effect_events.at, effect_events.agent_id,
-  effects.id, effects.effect_key
-FROM effect_events JOIN effects ON effects.id = effect_events.effect_id
-WHERE effect_events.seq > (SELECT max(seq) FROM effect_events) - :reach
-  AND effects.realm_id = :realm_id
-ORDER BY effect_events.seq DESC
+-- The newest lines of the whole trail, of which those of other realms are passed over. No planner is
+-- to begin with all effects of the realm: that is what the + 0 is for.
+SELECT newest.type, newest.at, newest.agent_id, effects.id, effects.effect_key
+FROM (
+  SELECT seq, type, at, agent_id, effect_id FROM effect_events ORDER BY seq DESC LIMIT :reach
+) AS newest JOIN effects ON effects.id = newest.effect_id
+WHERE effects.realm_id + 0 = :realm_id
+ORDER BY newest.seq DESC
 LIMIT :limit
 
 -- workflows --
