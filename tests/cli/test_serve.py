@@ -33,6 +33,10 @@ def test_what_it_says_is_what_to_do(serving, database):
         assert 1 == client.protect("k", act=lambda: 1)
 
     assert f"Serving {database} on {serving.url}\n" == serving.said[0]
+    assert (
+        f"{serving.url}/explorer shows the effects, to who has a key of theirs.\n"
+        == serving.said[-2]
+    )
     assert "Ctrl-C stops it.\n" == serving.said[-1]
 
 

@@ -1,9 +1,9 @@
 """The ledger against a model of it in plain Python, driven by random histories.
 
 Agents lease, pause, act, lose answers, come back as zombies and try again; leases run out; people
-reset. The model says after each step what the ledger must have answered and must hold now. Two
-promises are checked apart from the model: an effect's commit is accepted once at most, and none is
-accepted of any fence but the newest.
+reset, resolve and release. The model says after each step what the ledger must have answered and
+must hold now. Two promises are checked apart from the model: an effect's commit is accepted once at
+most, and none is accepted of any fence but the newest.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ T = TypeVar("T")
 KEYS = ["a", "b"]
 AGENTS = ["ann", "bob", "cy"]
 DURATIONS = [5_000, 30_000]
+BY_OPERATOR = {"RESOLVED_DONE", "LEASE_RELEASED"}
+"""What takes a fence token that is nobody's."""
+ENDS = {"COMMITTED", "FAILED", "RESET", "RESOLVED_DONE", "RESOLVED_NOT_DONE"}
 
 
 @attrs.define
@@ -50,6 +53,7 @@ class Model:
     agent: str | None = None
     duration: int = 0
     until: int = 0
+    released: bool = False
     payload: str = ""
     first: int = 1
     """The fence of the first grant."""
@@ -67,13 +71,18 @@ class Model:
         state = self.shown(now)
         if state in {"RUNNING", "COMMITTED", "FAILED"}:
             return {"RUNNING": "lease_conflict"}.get(state, state)
-        if state == "EXPIRED":
-            self.events.append(("LEASE_EXPIRED", self.fence))
+        self.run_out(now)
         self.status, self.agent, self.duration = "RUNNING", agent, duration
+        self.released = False
         self.until = now + duration
         self.fence += 1
         self.events.append(("LEASE_GRANTED", self.fence))
         return {"NONE": "none", "EXPIRED": "expired", "RESET": "reset"}[state]
+
+    def run_out(self, now: int) -> None:
+        """Write down that the lease ran out, if it did and was not released."""
+        if self.shown(now) == "EXPIRED" and not self.released:
+            self.events.append(("LEASE_EXPIRED", self.fence))
 
     def refusal(self, holder: Holder) -> str | None:
         """Why a holder may say nothing, whatever it is; None when its lease is the newest."""
@@ -111,11 +120,36 @@ class Model:
         state = self.shown(now)
         if state not in {"FAILED", "EXPIRED"}:
             return "effect_not_found" if state == "NONE" else "not_resettable"
-        if state == "EXPIRED":
-            self.events.append(("LEASE_EXPIRED", self.fence))
+        self.run_out(now)
         self.status, self.settled_at = "RESET", now
         self.events.append(("RESET", self.fence))
         return "RESET"
+
+    def resolve(self, now: int, result: str | None) -> str:
+        """What the ledger must answer; done, nobody holds the newest fence."""
+        state = self.shown(now)
+        if state != "EXPIRED":
+            return "effect_not_found" if state == "NONE" else "not_resolvable"
+        self.run_out(now)
+        self.settled_at = now
+        if result is None:
+            self.status = "RESET"
+            self.events.append(("RESOLVED_NOT_DONE", self.fence))
+        else:
+            self.status, self.payload, self.token = "COMMITTED", result, "nobody's"
+            self.fence += 1
+            self.events.append(("RESOLVED_DONE", self.fence))
+        return self.status
+
+    def release(self, now: int) -> str:
+        """What the ledger must answer; nobody holds the newest fence."""
+        state = self.shown(now)
+        if state != "RUNNING":
+            return "effect_not_found" if state == "NONE" else "lease_not_held"
+        self.fence += 1
+        self.token, self.until, self.released = "nobody's", now, True
+        self.events.append(("LEASE_RELEASED", self.fence))
+        return "EXPIRED"
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -266,6 +300,20 @@ class LedgerMachine(RuleBasedStateMachine):
             if model.status == "NONE":
                 model.fence, model.first = self.floor, self.floor + 1
 
+    @rule(key=st.sampled_from(KEYS), result=st.sampled_from([None, "7"]))
+    def resolve(self, key: str, result: str | None) -> None:
+        expected = self.model[key].resolve(self.clock.now, result)
+        answer = self.answer(
+            self.ledger.resolve(self.effect(key), result=result, reason="r", by="ops")
+        )
+        assert expected == (answer if isinstance(answer, str) else answer.status)
+
+    @rule(key=st.sampled_from(KEYS))
+    def release(self, key: str) -> None:
+        expected = self.model[key].release(self.clock.now)
+        answer = self.answer(self.ledger.release(self.effect(key), reason="r", by="ops"))
+        assert expected == (answer if isinstance(answer, str) else answer.status)
+
     @rule()
     def server_restarts(self) -> None:
         """Nothing depends on memory."""
@@ -308,11 +356,12 @@ class LedgerMachine(RuleBasedStateMachine):
         """Read by itself, each trail is a history that the contract allows."""
         for model in self.model.values():
             grants = [fence for kind, fence in model.events if kind == "LEASE_GRANTED"]
-            assert list(range(model.first, model.fence + 1)) == grants
-            ends = [kind for kind, _ in model.events if kind in {"COMMITTED", "FAILED", "RESET"}]
-            assert ends.count("COMMITTED") <= 1
-            if "COMMITTED" in ends:
-                assert ends[-1] == "COMMITTED"
+            taken = [fence for kind, fence in model.events if kind in BY_OPERATOR]
+            assert list(range(model.first, model.fence + 1)) == sorted(grants + taken)
+            ends = [kind for kind, _ in model.events if kind in ENDS]
+            done = [kind for kind in ends if kind in {"COMMITTED", "RESOLVED_DONE"}]
+            assert len(done) <= 1
+            assert not done or ends[-1] == done[0]
 
 
 TestLedger = LedgerMachine.TestCase

@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "backup": "Copy a database that is in use to FILE, as it is at this moment.",
     "demo": "See an effect happen exactly once, a webhook come, a forgery found out, and more.",
     "doctor": "Tell what is wrong with the set-up, and how to mend it.",
-    "effects": "Look at the effects of a ledger, export, reset and check them.",
+    "effects": "Look at the effects of a ledger, export, reset, resolve, release and check them.",
     "evidence": "Check evidence that was exported, and see what it holds.",
     "keys": "Make, list and revoke the API keys of a database.",
     "prune": "Forget effects that were committed long ago, with their audit trails.",

@@ -122,6 +122,7 @@ def serve(
             f"  export VENDO_BASE_URL={url} VENDO_CREDENTIALS_URL={url}/credentials"
             f" VENDO_DATA_PROXY_URL={url}/composio\n"
             f"  export VENDO_API_KEY=$(quatrain vendo keys create {file})\n"
+            f"{url}/explorer shows the effects, to who has a key of theirs.\n"
             "Ctrl-C stops it."
         )
         try:

@@ -231,8 +231,8 @@ class EffectEvent:
     seq: int
     """Grows with time over the whole ledger."""
     type: str
-    """LEASE_GRANTED, LEASE_RENEWED, LEASE_EXPIRED, OBSERVE_HIT, OBSERVE_MISS, COMMITTED, FAILED
-    or RESET."""
+    """LEASE_GRANTED, LEASE_RENEWED, LEASE_EXPIRED, OBSERVE_HIT, OBSERVE_MISS, COMMITTED, FAILED,
+    RESET, or what an operator did: RESOLVED_DONE, RESOLVED_NOT_DONE, LEASE_RELEASED."""
     at: str
     fence_token: int
     agent_id: str | None = None

@@ -9,10 +9,13 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from .asgi import App
+from .explorer import Explorer
 from .health import Health, Readiness
 from .keys import KeyRing
 from .manage import ManageAPI, Services
@@ -59,7 +62,7 @@ def create_app(
     store = SqliteStore(
         settings.database, now_ms=now_ms, readers=settings.readers, on_batch=metrics.on_batch
     )
-    keys = KeyRing(store)
+    keys, ledger = KeyRing(store), CountedLedger(store, metrics.operations)
     velocity, installs = BusinessData(store), Installs(store)
     run_worker = RunWorker(store, settings.velerian_runner)
     velerian = VelerianServices.of(
@@ -76,7 +79,7 @@ def create_app(
         actions=settings.vendo_actions,
         wake=dispatcher.wake,
     )
-    managed = Services(velocity, installs, velerian, vendo, store, vendo.wake)
+    managed = Services(ledger, velocity, installs, velerian, vendo, store, vendo.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -97,7 +100,7 @@ def create_app(
 
     app = Starlette(
         routes=[
-            Platform("/v1", VerityAPI(CountedLedger(store, metrics.operations), keys)),
+            Platform("/v1", VerityAPI(ledger, keys)),
             Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
@@ -112,6 +115,8 @@ def create_app(
             Platform("/credentials", VendoAPI(vendo, vendo_endpoints.CREDENTIALS)),
             Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
+            Platform("/explorer", Explorer(store, ledger, keys)),
+            Route("/explorer", _explorer),
             Route("/healthz", Health(store)),
             Route("/openapi.json", Served()),
             Route("/readyz", Readiness(store)),
@@ -169,6 +174,10 @@ class Platform(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request over."""
         await self.app(scope, receive, send)
+
+
+async def _explorer(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/explorer/", 303)
 
 
 async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -150,6 +150,10 @@ class KeyRing:
         """Whose key that is; None for an unknown or revoked one."""
         return await self._recognizer.authenticate(presented)
 
+    async def of_digest(self, digest: bytes) -> Principal | None:
+        """Whose key has that digest; None when there is none, or none any more."""
+        return await self._recognizer.of_digest(digest)
+
 
 def new_secret(mode: Mode = Mode.TEST) -> Secret:
     """A key's text that nobody can guess; it opens nothing by itself."""

@@ -125,10 +125,45 @@ class Ledger:
         params = {**_of_holder(holder), "hit": hit, "duration_ms": duration_ms}
         return accepted(await self._store.write(operations.report_observe, params))
 
-    async def reset(self, effect: EffectId, *, reason: str, by: str) -> Effect:
-        """Let it begin again; raises EffectNotFoundError or NotResettableError."""
-        params = {**_of_effect(effect), "reason": reason, "by": by}
+    async def reset(
+        self, effect: EffectId, *, reason: str, by: str, seen_fence: int | None = None
+    ) -> Effect:
+        """Let it begin again; raises EffectNotFoundError or NotResettableError.
+
+        With the fence token that the operator had *seen*, EffectChangedError when it has moved on.
+        So for ``resolve`` and ``release``.
+        """
+        params = {**_of_effect(effect), "reason": reason, "by": by, "seen_fence": seen_fence}
         return accepted(await self._store.write(operations.reset, params))
+
+    async def resolve(
+        self,
+        effect: EffectId,
+        *,
+        result: str | None,
+        reason: str,
+        by: str,
+        seen_fence: int | None = None,
+    ) -> Effect:
+        """Settle an expired effect as done with *result*, or with None as not done.
+
+        Done, it is committed under the next fence token, so that its last holder is refused; not
+        done, it may begin again. Raises EffectNotFoundError or NotResolvableError.
+        """
+        params = {**_of_effect(effect), "reason": reason, "by": by, "seen_fence": seen_fence}
+        params |= {"result": result, "lease_token_hash": _hash(token())}
+        return accepted(await self._store.write(operations.resolve, params))
+
+    async def release(
+        self, effect: EffectId, *, reason: str, by: str, seen_fence: int | None = None
+    ) -> Effect:
+        """Take the lease from its holder, who is refused from now on: the effect is expired.
+
+        Raises EffectNotFoundError or NotHeldError.
+        """
+        params = {**_of_effect(effect), "reason": reason, "by": by, "seen_fence": seen_fence}
+        params["lease_token_hash"] = _hash(token())
+        return accepted(await self._store.write(operations.release, params))
 
     async def get(self, effect: EffectId) -> Effect:
         """The effect with its payloads; raises EffectNotFoundError."""

@@ -75,7 +75,41 @@ UPDATE effects SET
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND (status = 'FAILED' OR (status = 'RUNNING' AND lease_expires_at <= :now))
-RETURNING id, fence_token, agent_id, run_id, prior_expires_at
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, prior_expires_at
+
+-- resolve_done --
+-- An operator's commit, under a fence of its own: what the last holder still sends is refused. The
+-- token that goes with it is nobody's.
+UPDATE effects SET
+  status = 'COMMITTED', result = :result, source = 'resolved', fence_token = fence_token + 1,
+  lease_token_hash = :lease_token_hash, prior_expires_at = lease_expires_at,
+  lease_expires_at = NULL, updated_at = :now
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+  AND status = 'RUNNING' AND lease_expires_at <= :now
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, prior_expires_at
+
+-- resolve_not_done --
+-- A reset of what has run out, and of nothing else.
+UPDATE effects SET
+  status = 'RESET', prior_expires_at = lease_expires_at, lease_expires_at = NULL,
+  updated_at = :now
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+  AND status = 'RUNNING' AND lease_expires_at <= :now
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, prior_expires_at
+
+-- release --
+-- The lease ends now and its holder is refused from now on; as after any lease that ran out, the
+-- next one observes first, for the action may have happened.
+UPDATE effects SET
+  fence_token = fence_token + 1, lease_token_hash = :lease_token_hash, lease_expires_at = :now,
+  updated_at = :now
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+  AND status = 'RUNNING' AND lease_expires_at > :now
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, agent_id
 
 -- state --
 -- What a refusal is explained from.

@@ -22,6 +22,7 @@ import attrs
 from quatrain._catalogue import CATALOGUE, Known
 from quatrain._secret import Secret
 from quatrain.errors import InputError
+from quatrain.server import webforms
 from quatrain.server.asgi import REQUEST_ID, ClientGoneError, Receive, Scope, Send
 from quatrain.server.endpoint import read_body
 from quatrain.server.problems import ProblemError, accepted, internal_error
@@ -137,7 +138,7 @@ class ConnectPage:
     async def begin(self, request: _Request) -> Answer:
         """Check what the app sent the person with, and take it out of the address."""
         try:
-            sent = forms.fields(request.scope["query_string"])
+            sent = webforms.fields(request.scope["query_string"])
         except InputError as exc:
             raise _bad_link(str(exc)) from None
         caller = await self._admit(sent.get("app_key", ""))
@@ -245,10 +246,10 @@ class ConnectPage:
             "That did not come from this page",
             "Nothing was changed. Go back to the app and start again.",
         )
-        if not forms.from_own_page(scope) or not forms.is_form(scope):
+        if not webforms.from_own_page(scope) or not webforms.is_form(scope):
             raise elsewhere
         try:
-            sent = forms.fields(await read_body(shown.request.receive))
+            sent = webforms.fields(await read_body(shown.request.receive))
         except InputError as exc:
             raise RefusedPageError(400, "That did not work", str(exc)) from None
         presented = sent.get("form_token", "").encode()
