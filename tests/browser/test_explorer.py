@@ -12,6 +12,8 @@ import pytest
 from quatrain.server.embedded import EmbeddedPlatform
 from quatrain.server.keys import Scope
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 _names = itertools.count()
 

@@ -28,6 +28,8 @@ from quatrain.server.openapi.document import document
 from .openapi._checking import check_answer
 from .openapi._platform import NAMESPACE, Platform, running
 
+pytestmark = pytest.mark.once
+
 EXAMPLES = 6
 """At random, for each operation; many more are made of the bounds of its fields."""
 NOT_HERE = [
