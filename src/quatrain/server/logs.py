@@ -61,5 +61,7 @@ def log_answer(request_id: str, method: str, route: str, status: int, seconds: f
     if not ACCESS.isEnabledFor(level):
         return
     ms = round(seconds * 1000, 3)
-    fields = dict(zip(FIELDS, (request_id, method, route, status, ms), strict=True))
+    fields: dict[str, object] = dict(
+        zip(FIELDS, (request_id, method, route, status, ms), strict=True)
+    )
     ACCESS.log(level, "%s %s %d %s ms %s", method, route, status, ms, request_id, extra=fields)

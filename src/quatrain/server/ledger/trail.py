@@ -80,11 +80,13 @@ def page(connection: sqlite3.Connection, now: int, params: dict[str, Any]) -> Tr
         del rows[limit:]
         last = rows[-1]
         following = Place(last[0], last[_OF_EFFECT] or 0)
-    items = [
-        EffectTrail(*(*group[0][:_OF_EFFECT], _lines(group)))
-        for group in (list(rows) for _, rows in itertools.groupby(rows, operator.itemgetter(0)))
-    ]
-    return TrailPage(items, following)
+    groups = (list(rows) for _, rows in itertools.groupby(rows, operator.itemgetter(0)))
+    return TrailPage([_trail(group) for group in groups], following)
+
+
+def _trail(rows: list[tuple[Any, ...]]) -> EffectTrail:
+    effect_id, namespace, effect_key, status, fence_token = rows[0][:_OF_EFFECT]
+    return EffectTrail(effect_id, namespace, effect_key, status, fence_token, _lines(rows))
 
 
 def _lines(rows: list[tuple[Any, ...]]) -> list[Line]:
