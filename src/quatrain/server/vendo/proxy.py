@@ -8,7 +8,6 @@ modes" and "Errors".
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
 import sqlite3
@@ -19,11 +18,11 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from quatrain.server import jsontext
+from quatrain.server.callables import CallFailedError, called, one_line
 from quatrain.server.idempotency import InFlight, Once, answered, once
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.shapes import JsonObject, length
 from quatrain.server.store import SqliteStore, StoreUnavailableError
-from quatrain.server.velerian.runner import in_thread, one_line
 
 from . import answers, wallet
 from .actions import Action, ActionContext, ActionError
@@ -207,19 +206,9 @@ async def _call(job: Job) -> str:
     run = action.run
     assert run is not None  # noqa: S101  every action has one of the two
     try:
-        if inspect.iscoroutinefunction(run):
-            answer = await run(job.args, context)
-        else:
-            answer = await in_thread(lambda: run(job.args, context), name="quatrain-action")
-            if inspect.isawaitable(answer):  # a callable object may not tell what it is
-                answer = await answer
-    except asyncio.CancelledError as exc:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise _failed(action, exc) from exc  # something of the action's own was cancelled
-    except (Exception, SystemExit) as exc:
-        raise _failed(action, exc) from exc
+        answer = await called(run, job.args, context, thread="quatrain-action")
+    except CallFailedError as exc:
+        raise _failed(action, exc.reason) from exc.reason
     return _text(action, answer)
 
 
