@@ -99,10 +99,12 @@ def wheel(session: nox.Session) -> None:
     (built,) = out.glob("*.whl")
     session.install(f"quatrain[server] @ {built.as_uri()}")
     session.chdir(out)
-    namespaces = "quatrain.velerian, quatrain.velocity, quatrain.verity, quatrain.webhooks"
-    session.run("python", "-c", f"import {namespaces}, quatrain.server, quatrain.cli")
+    platforms = "quatrain.velerian, quatrain.velocity, quatrain.vendo, quatrain.verity"
+    session.run(
+        "python", "-c", f"import {platforms}, quatrain.webhooks, quatrain.server, quatrain.cli"
+    )
     # what is no Python is in it, too
-    page = "from quatrain.server.vendo.page import answers; answers.load()"
-    session.run("python", "-c", page)
+    for pages in ("quatrain.server.vendo.page", "quatrain.server.explorer"):
+        session.run("python", "-c", f"from {pages} import answers; answers.PAGES.load()")
     session.run("quatrain", "demo")
     built.unlink()

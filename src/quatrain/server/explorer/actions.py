@@ -9,10 +9,10 @@ from quatrain.errors import InputError
 from quatrain.server import jsontext
 from quatrain.server.ledger import Effect
 from quatrain.server.problems import ProblemError, RefusedError
+from quatrain.server.webpages import Answer, PageError
 
 from . import answers, effects, queries
-from .answers import Answer
-from .call import Call, PageError
+from .call import Call
 
 MAX_REASON: Final = 2_000
 _ACTIONS: Final = frozenset({"reset", "resolve", "release"})

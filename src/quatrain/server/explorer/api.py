@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlencode
 
 from quatrain._secret import Secret
+from quatrain.server import webpages
 from quatrain.server.asgi import (
     REQUEST_ID,
     ClientGoneError,
@@ -25,10 +26,10 @@ from quatrain.server.ledger import Ledger
 from quatrain.server.problems import ProblemError, RefusedError, internal_error
 from quatrain.server.routes import Routes
 from quatrain.server.store import SqliteStore, StoreUnavailableError
+from quatrain.server.webpages import Answer, Headers, PageError
 
 from . import actions, answers, bulk, dashboard, effects, export, queries, workflows
-from .answers import Answer
-from .call import Call, PageError, read_form
+from .call import Call, read_form
 from .sessions import Session, Sessions, cookie
 
 Handler = Callable[[Call], Awaitable[Answer | Streamed]]
@@ -71,8 +72,8 @@ class Explorer:
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
         """Answer one request, always with a page."""
-        if not answers.is_loaded():  # most platforms never show one
-            await asyncio.to_thread(answers.load)
+        if not answers.PAGES.is_loaded:  # most platforms never show one
+            await asyncio.to_thread(answers.PAGES.load)
         try:
             answer = await self._answer(scope, receive)
         except ClientGoneError:
@@ -82,7 +83,7 @@ class Explorer:
         if isinstance(answer, Streamed):
             await send_streamed(receive, send, answer)
         else:
-            await answers.send(send, answer)
+            await webpages.send(send, answer)
 
     async def _answer(self, scope: Request, receive: Receive) -> Answer | Streamed:
         below = scope["path"].removeprefix(scope["root_path"])
@@ -179,7 +180,7 @@ def _to_login(scope: Request) -> Answer:
 
 def _refusal(scope: Request, exc: Exception) -> Answer:
     """The page of what can't be done."""
-    headers: answers.Headers = ()
+    headers: Headers = ()
     match exc:
         case SignInError():
             return _to_login(scope)

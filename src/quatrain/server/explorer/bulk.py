@@ -16,11 +16,11 @@ from quatrain.errors import InputError
 from quatrain.server.ledger import Effect
 from quatrain.server.problems import RefusedError
 from quatrain.server.verity.render import effect_id
+from quatrain.server.webpages import Answer, PageError
 
 from . import actions, queries
 from .allowed import offered
-from .answers import Answer
-from .call import Call, PageError
+from .call import Call
 from .filters import Wanted
 
 MOST: Final = 10_000

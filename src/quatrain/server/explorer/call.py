@@ -15,20 +15,10 @@ from quatrain.server.asgi import Scope as Request
 from quatrain.server.endpoint import read_body
 from quatrain.server.ledger import EffectId, Ledger
 from quatrain.server.store import SqliteStore
+from quatrain.server.webpages import Answer, PageError
 
 from . import answers
-from .answers import Answer
 from .sessions import Session
-
-
-class PageError(Exception):
-    """A page that says why nothing goes on here."""
-
-    def __init__(self, status: int, title: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.title = title
-        self.message = message
 
 
 @attrs.frozen

@@ -11,9 +11,9 @@ from quatrain.server.ledger import Effect, Status
 from quatrain.server.ledger.queries import FACTS
 from quatrain.server.store import queries as sql
 from quatrain.server.verity.render import effect_id
+from quatrain.server.webpages import Answer
 
 from . import queries
-from .answers import Answer
 from .call import Call
 
 MOST: Final = 10_000

@@ -8,12 +8,12 @@ from typing import Any, Final
 from quatrain.errors import InputError
 from quatrain.server.ledger import Status
 from quatrain.server.verity.render import effect_id
+from quatrain.server.webpages import Answer, PageError
 
 from . import queries
 from .allowed import can, offered
-from .answers import Answer
 from .attempts import attempts
-from .call import Call, PageError
+from .call import Call
 from .filters import AGES, Wanted
 from .stuck import advice
 

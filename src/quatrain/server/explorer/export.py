@@ -12,9 +12,10 @@ from quatrain.errors import InputError
 from quatrain.server import jsontext
 from quatrain.server.asgi import Streamed
 from quatrain.server.verity import answers, render
+from quatrain.server.webpages import PageError
 
 from . import queries
-from .call import Call, PageError
+from .call import Call
 from .filters import Wanted
 
 _PER_READ: Final = 200

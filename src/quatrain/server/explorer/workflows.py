@@ -10,10 +10,10 @@ import attrs
 from quatrain.server.ledger import Effect
 from quatrain.server.store import queries as sql
 from quatrain.server.verity.render import effect_id
+from quatrain.server.webpages import Answer, PageError
 
 from . import queries
-from .answers import Answer
-from .call import Call, PageError
+from .call import Call
 from .filters import Wanted
 
 MOST_CASES: Final = 50
