@@ -71,9 +71,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The whole suite under each Python, two files at a time."""
+    """The suite under each Python, a few files at a time: tests wait more than they compute.
+
+    What no Python's version changes, as a browser's tests, is run under the first one.
+    """
     session.install("-e", ".[server,postgres,otel]", *_group("tests"))
-    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+    chosen = [] if session.python == PYTHONS[0] else ["-m", "not once"]
+    session.run("pytest", "-n", "3", "--dist", "loadfile", *chosen, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -95,10 +99,12 @@ def wheel(session: nox.Session) -> None:
     (built,) = out.glob("*.whl")
     session.install(f"quatrain[server] @ {built.as_uri()}")
     session.chdir(out)
-    namespaces = "quatrain.velerian, quatrain.velocity, quatrain.verity, quatrain.webhooks"
-    session.run("python", "-c", f"import {namespaces}, quatrain.server, quatrain.cli")
+    platforms = "quatrain.velerian, quatrain.velocity, quatrain.vendo, quatrain.verity"
+    session.run(
+        "python", "-c", f"import {platforms}, quatrain.webhooks, quatrain.server, quatrain.cli"
+    )
     # what is no Python is in it, too
-    page = "from quatrain.server.vendo.page import answers; answers.load()"
-    session.run("python", "-c", page)
+    for pages in ("quatrain.server.vendo.page", "quatrain.server.explorer"):
+        session.run("python", "-c", f"from {pages} import answers; answers.PAGES.load()")
     session.run("quatrain", "demo")
     built.unlink()

@@ -28,11 +28,11 @@ async def follow(vendo: AsyncVendo, after: str) -> str | None:
     return None
 
 
-async def post(vendo: AsyncVendo, slack: httpx.MockTransport) -> None:
+async def post(vendo: AsyncVendo, slack: httpx.MockTransport) -> int:
     """Post to Slack, which here is a function: the session puts the token on each request."""
     async with vendo.session("slack", transport=slack) as session:
         answer = await session.post("https://slack.com/api/chat.postMessage", json={"text": "hi"})
-        print(f"Slack answers {answer.status_code}.")
+        return answer.status_code
 
 
 def slack(request: httpx.Request) -> httpx.Response:
@@ -56,9 +56,10 @@ async def main() -> None:
         ) as vendo:
             following = asyncio.create_task(follow(vendo, after="0"))
             connection = await asyncio.to_thread(platform.connect, "slack")
-            await post(vendo, httpx.MockTransport(slack))
+            status = await post(vendo, httpx.MockTransport(slack))
             await asyncio.to_thread(platform.disconnect, connection)
             resume = await following
+            print(f"Slack answered {status}.")
             print(f"Next time it goes on after event {resume}.")
 
             vendo.invalidate("slack")

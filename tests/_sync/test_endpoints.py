@@ -220,6 +220,21 @@ def test_one_effect(connect: Connect, ledger: FakeLedger) -> None:
     assert ledger.http[0].url.raw_path.startswith(b"/v1/effects/other%2Fns/effect?")
 
 
+def test_the_audit_trail_of_all_effects(verity: VerityClient, ledger: FakeLedger) -> None:
+    """Effect by effect, from cursor to cursor."""
+    part = {name: EFFECT[name] for name in ("effectId", "namespace", "effectKey", "status")}
+    part |= {"fenceToken": 1, "events": [EVENT]}
+    ledger.faults["trail"].extend([page([part], "a"), page([part | {"events": []}])])
+    found = [item for item in verity.effects.iter_trail(namespace="shop", page_size=2)]
+    assert [[1], []] == [[line.seq for line in item.events] for item in found]
+    assert ledger.bodies("trail") == [
+        {"namespace": "shop", "limit": "2"},
+        {"namespace": "shop", "limit": "2", "cursor": "a"},
+    ]
+    with pytest.raises(VerityValidationError):
+        verity.effects.iter_trail(page_size=0)
+
+
 def test_the_whole_audit_trail(verity: VerityClient, ledger: FakeLedger) -> None:
     """Page after page, oldest first."""
     second = EVENT | {"seq": 2, "type": "COMMITTED", "detail": {"source": "acted"}}

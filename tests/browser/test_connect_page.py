@@ -13,6 +13,8 @@ from quatrain.server.embedded import EmbeddedPlatform
 
 from ._app import LocalApp
 
+pytestmark = pytest.mark.once
+
 KEY = "sk-proj-0123456789abcdef"
 
 

@@ -13,6 +13,8 @@ from quatrain.errors import InputError
 from quatrain.server.vendo import return_to
 from tests.server.vendo._urls import LISTED, texts
 
+pytestmark = pytest.mark.once
+
 ALLOWED = frozenset(map(return_to.origin_of, LISTED))
 
 

@@ -38,7 +38,7 @@ class Serving(Process):
 
     def __init__(self, database, *options):
         super().__init__("serve", "--port", 0, "--database", database, *options)
-        self.said = [self.process.stdout.readline() for _ in range(9)]
+        self.said = [self.process.stdout.readline() for _ in range(10)]
 
     @property
     def base_url(self):

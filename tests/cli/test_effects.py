@@ -288,3 +288,104 @@ def test_a_missing_file(cli, tmp_path):
     assert (2, 1) == (result.exit_code, result.stderr.count("\n"))
     assert "File 'none.db' does not exist" in result.stderr
     assert [] == list(tmp_path.iterdir())
+
+
+# -- what an operator does ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uncertain(run, ledger):
+    """Put an effect whose lease was released into the ledger."""
+
+    def make(key):
+        ledger.request_lease("shop", {"effectKey": key, "agentId": "ann"})
+        assert 0 == run("release", key, "--namespace", "shop", "--reason", "hangs").exit_code
+
+    return make
+
+
+def test_release(run, ledger):
+    """Its holder is refused, and the trail says who took the lease, and why."""
+    lease = ledger.request_lease("shop", {"effectKey": "one", "agentId": "ann"})
+    result = run("release", "one", "--namespace", "shop", "--reason", "hangs")
+
+    assert (0, "") == (result.exit_code, result.stdout)
+    assert "one in shop has no holder any more" in result.stderr
+    line = ledger.effects.events("one", namespace="shop")[-1]
+    assert ("LEASE_RELEASED", {"reason": "hangs", "by": "embedded", "holder": "ann"}) == (
+        line.type,
+        line.detail,
+    )
+    with pytest.raises(Exception, match="not the newest"):
+        ledger.renew(
+            "shop",
+            {
+                "effectKey": "one",
+                "fenceToken": lease.fence_token,
+                "leaseToken": lease.lease_token,
+            },
+        )
+
+
+def test_resolve_as_done(run, ledger, uncertain):
+    """The result is what later attempts get; nobody acts."""
+    uncertain("one")
+    options = ["--namespace", "shop", "--reason", "looked", "--json"]
+    result = run("resolve", "one", "--done", "--result", '{"id": 7}', *options)
+
+    assert (0, "COMMITTED") == (result.exit_code, json.loads(result.stdout)["status"])
+    assert {"id": 7} == ledger.protect("one", act=lambda: pytest.fail("acted"))
+
+
+def test_resolve_as_not_done(run, ledger, uncertain):
+    """The next attempt acts."""
+    uncertain("one")
+    result = run("resolve", "one", "--not-done", "--namespace", "shop", "--reason", "looked")
+
+    assert "not done: the next attempt may act" in result.stderr
+    assert 7 == ledger.protect("one", act=lambda: 7)
+
+
+def test_what_has_moved_on_is_left_alone(run, uncertain):
+    """The fence that was seen is not the newest."""
+    uncertain("one")
+    options = ["--namespace", "shop", "--reason", "r", "--fence", "1"]
+    result = run("resolve", "one", "--done", *options)
+
+    assert 1 == result.exit_code
+    assert "the effect has moved on" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["resolve", "one"], "--done, or --not-done"),
+        (["resolve", "one", "--not-done", "--result", "1"], "--result goes with --done"),
+        (["resolve", "one", "--done", "--result", "{"], "not JSON"),
+        (["release", "one", "--live", "--url", "http://127.0.0.1:1"], "--live goes with"),
+    ],
+)
+def test_operators_mistakes(cli, args, says):
+    """Told before anything is asked."""
+    result = cli("effects", *args, "--namespace", "shop", "--reason", "r")
+
+    assert 2 == result.exit_code
+    assert says in result.stderr
+
+
+def test_effects_in_no_such_state(run, ledger):
+    """What is settled is neither resolved nor released."""
+    ledger.protect("one", act=lambda: 1)
+    for args in (["resolve", "one", "--done"], ["release", "one"]):
+        result = run(*args, "--namespace", "shop", "--reason", "r")
+        assert 1 == result.exit_code
+        assert "the effect is COMMITTED" in result.stderr
+
+
+def test_live_effects_are_live(run, ledger):
+    """The file's test data is not touched."""
+    ledger.request_lease("shop", {"effectKey": "one"})
+    result = run("release", "one", "--live", "--namespace", "shop", "--reason", "r")
+
+    assert 1 == result.exit_code
+    assert "there is no such effect" in result.stderr

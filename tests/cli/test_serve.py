@@ -33,6 +33,10 @@ def test_what_it_says_is_what_to_do(serving, database):
         assert 1 == client.protect("k", act=lambda: 1)
 
     assert f"Serving {database} on {serving.url}\n" == serving.said[0]
+    assert (
+        f"{serving.url}/explorer shows the effects, to who has a key of theirs.\n"
+        == serving.said[-2]
+    )
     assert "Ctrl-C stops it.\n" == serving.said[-1]
 
 
@@ -225,3 +229,37 @@ def test_a_port_in_use(cli):
         f"Error: 127.0.0.1:{port} can't be listened on: Address already in use\n" == result.stderr
     )
     assert 1 == result.exit_code
+
+
+@pytest.mark.parametrize(
+    ("options", "logged"),
+    [
+        ([], []),
+        (["--log-requests"], ["GET /healthz 200"]),
+        (["--log-format", "json"], ["GET /healthz 200"]),
+        (["--log-format", "json", "--no-log-requests"], []),
+    ],
+)
+def test_log(database, options, logged):
+    """Requests are told in JSON, and in text where that is wanted."""
+    serving = Serving(database, *options)
+    httpx.get(f"{serving.url}/healthz?secret=1")
+    _, _, errors = serving.stop(signal.SIGINT)
+    lines = errors.splitlines()
+    if "json" in options:
+        lines = [json.loads(line)["message"] for line in lines]
+
+    assert len(logged) == len(lines)
+    assert all(start in line for start, line in zip(logged, lines, strict=True))
+    assert "secret" not in errors
+
+
+def test_metrics_for_everybody(database):
+    """Without a key only if that is wanted."""
+    statuses = []
+    for options in ([], ["--metrics-public"]):
+        serving = Serving(database, *options)
+        statuses.append(httpx.get(f"{serving.url}/metrics").status_code)
+        serving.stop(signal.SIGINT)
+
+    assert [401, 200] == statuses

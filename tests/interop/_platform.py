@@ -20,6 +20,7 @@ from quatrain.server.velerian import seeding as velerian_seeding
 from quatrain.server.webhooks.endpoints import add_endpoint
 
 from ..server._support import ServerClock
+from ..server.openapi._contract import Contract
 
 PATIENCE = 10.0
 """Seconds until a request that should come is taken for one that never does."""
@@ -125,7 +126,8 @@ class ServedPlatform:
     def __init__(self, database: Path) -> None:
         self.clock = ServerClock()
         self._app = create_app(Settings(database=database), now_ms=self.clock)
-        self.recorder = Recorder(self._app)
+        self.contract = Contract(self._app)
+        self.recorder = Recorder(self.contract)
         self._numbers = itertools.count(1)
 
     def make_key(self) -> str:

@@ -22,10 +22,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]
 
 
 @pytest.fixture
-def platform(served: ServedPlatform) -> ServedPlatform:
-    """With nothing recorded yet."""
+def platform(served: ServedPlatform) -> Iterator[ServedPlatform]:
+    """With nothing recorded yet; all that goes over the wire has to be as OpenAPI tells it."""
     served.recorder.clear()
-    return served
+    yield served
+    served.contract.check()
 
 
 @pytest.fixture

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 
 from quatrain._secret import Secret
+from quatrain._structure import CAMEL_CASE
+from quatrain._trail import TrailCheck
 from quatrain.server.keys import KeyRing
-from quatrain.server.ledger import EffectId, Granted, Holder, Ledger
+from quatrain.server.ledger import EffectId, Granted, Holder, Ledger, Place
 from quatrain.server.store import PostgresURL, Store
+from quatrain.server.verity import render
+from quatrain.verity import EffectTrail
 
 START = 1_800_000_000_000
 """2027-01-15T08:00:00.000Z."""
@@ -68,6 +75,44 @@ def second(store: Store, kind: type | None = None) -> Any:
     """A further store on the database of another; *kind* overrides some of what it does."""
     made = type(store) if kind is None else type(kind.__name__, (kind, type(store)), {})
     return made(store.database, now_ms=store.now_ms)
+
+
+@contextmanager
+def away(database: Path | PostgresURL) -> Iterator[None]:
+    """While the database can't be found; those who use it notice."""
+    if isinstance(database, Path):
+        moved = database.rename(database.with_name("moved"))
+        try:
+            yield
+        finally:
+            moved.rename(database)
+        return
+    psycopg = pytest.importorskip("psycopg")
+    address, _, name = database.secret.reveal().rpartition("/")
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            [name],
+        )
+        server.execute(f"ALTER DATABASE {name} RENAME TO {name}_moved")
+        try:
+            yield
+        finally:
+            server.execute(f"ALTER DATABASE {name}_moved RENAME TO {name}")
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+async def audited(ledger: Ledger, realm: int, limit: int = 1_000) -> list[str]:
+    """What the check of the audit trail finds in all of the realm, as (rule: message)."""
+    check, found = TrailCheck(), []
+    after: Place | None = Place(0, 0)
+    while after is not None:
+        page = await ledger.trail(realm, limit=limit, after=after)
+        for item in page.items:
+            found += check.look(CAMEL_CASE.structure(render.trail(item), EffectTrail))
+        after = page.next
+    return [f"{finding.rule}: {finding.message}" for finding in [*found, *check.end()]]
 
 
 def sqlite_lock_is_held(database: Path) -> bool:

@@ -15,6 +15,7 @@ from quatrain.server.store import PostgresURL, Store, store_on
 from quatrain.server.vendo.sealing import new_key
 
 from ._support import Client, ServerClock, make_realm
+from .openapi._contract import Contract
 
 
 @pytest.fixture
@@ -32,7 +33,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Whatever uses a database is tested on both kinds, unless it is about files."""
     if "database" in metafunc.fixturenames:
         on_file = metafunc.definition.get_closest_marker("on_file") is not None
-        kinds = ["sqlite"] if on_file else ["sqlite", "postgres"]
+        on_postgres = pytest.param("postgres", marks=pytest.mark.once)
+        kinds = ["sqlite"] if on_file else ["sqlite", on_postgres]
         metafunc.parametrize("database", kinds, indirect=True)
 
 
@@ -71,10 +73,12 @@ async def app(database: Path | PostgresURL, clock: ServerClock) -> AsyncIterator
 
 @pytest.fixture
 async def http(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """No key yet."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    """No key yet; every answer has to be as the OpenAPI document tells it."""
+    contract = Contract(app)
+    transport = httpx.ASGITransport(contract, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost/v1") as client:
         yield client
+    contract.check()
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """The ledger against a model of it in plain Python, driven by random histories.
 
 Agents lease, pause, act, lose answers, come back as zombies and try again; leases run out; people
-reset. The model says after each step what the ledger must have answered and must hold now. Two
-promises are checked apart from the model: an effect's commit is accepted once at most, and none is
-accepted of any fence but the newest.
+reset, resolve and release. The model says after each step what the ledger must have answered and
+must hold now. Two promises are checked apart from the model: an effect's commit is accepted once at
+most, and none is accepted of any fence but the newest.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from hypothesis.stateful import (
 )
 
 from quatrain.server.ledger import Cached, EffectId, Holder, Ledger
+from quatrain.server.ledger.prune import Over, prune
 from quatrain.server.problems import RefusedError
-from quatrain.server.store import Store
+from quatrain.server.store import Connection, Store
 
-from ._support import START, ServerClock, make_realm
+from ._support import START, ServerClock, audited, make_realm
 
 T = TypeVar("T")
 
@@ -39,6 +40,9 @@ _numbers = itertools.count()
 KEYS = ["a", "b"]
 AGENTS = ["ann", "bob", "cy"]
 DURATIONS = [5_000, 30_000]
+BY_OPERATOR = {"RESOLVED_DONE", "LEASE_RELEASED"}
+"""What takes a fence token that is nobody's."""
+ENDS = {"COMMITTED", "FAILED", "RESET", "RESOLVED_DONE", "RESOLVED_NOT_DONE"}
 
 
 @attrs.define
@@ -51,7 +55,11 @@ class Model:
     agent: str | None = None
     duration: int = 0
     until: int = 0
+    released: bool = False
     payload: str = ""
+    first: int = 1
+    """The fence of the first grant."""
+    settled_at: int = 0
     events: list[tuple[str, int]] = attrs.field(factory=list)
     accepted: list[tuple[int, int]] = attrs.field(factory=list)
     """Of each accepted commit: its fence, and the newest there was."""
@@ -65,13 +73,18 @@ class Model:
         state = self.shown(now)
         if state in {"RUNNING", "COMMITTED", "FAILED"}:
             return {"RUNNING": "lease_conflict"}.get(state, state)
-        if state == "EXPIRED":
-            self.events.append(("LEASE_EXPIRED", self.fence))
+        self.run_out(now)
         self.status, self.agent, self.duration = "RUNNING", agent, duration
+        self.released = False
         self.until = now + duration
         self.fence += 1
         self.events.append(("LEASE_GRANTED", self.fence))
         return {"NONE": "none", "EXPIRED": "expired", "RESET": "reset"}[state]
+
+    def run_out(self, now: int) -> None:
+        """Write down that the lease ran out, if it did and was not released."""
+        if self.shown(now) == "EXPIRED" and not self.released:
+            self.events.append(("LEASE_EXPIRED", self.fence))
 
     def refusal(self, holder: Holder) -> str | None:
         """Why a holder may say nothing, whatever it is; None when its lease is the newest."""
@@ -80,7 +93,7 @@ class Model:
         newest = (self.fence, self.token) == (holder.fence_token, holder.lease_token)
         return None if newest else "stale_fence"
 
-    def settle(self, holder: Holder, status: str, payload: str) -> str:
+    def settle(self, now: int, holder: Holder, status: str, payload: str) -> str:
         """A commit or a fail: what the ledger must answer."""
         if refusal := self.refusal(holder):
             return refusal
@@ -88,7 +101,7 @@ class Model:
             return "stale_fence"
         if self.status == status:
             return "repeated"
-        self.status, self.payload = status, payload
+        self.status, self.payload, self.settled_at = status, payload, now
         self.events.append((status, self.fence))
         return "first"
 
@@ -109,11 +122,36 @@ class Model:
         state = self.shown(now)
         if state not in {"FAILED", "EXPIRED"}:
             return "effect_not_found" if state == "NONE" else "not_resettable"
-        if state == "EXPIRED":
-            self.events.append(("LEASE_EXPIRED", self.fence))
-        self.status = "RESET"
+        self.run_out(now)
+        self.status, self.settled_at = "RESET", now
         self.events.append(("RESET", self.fence))
         return "RESET"
+
+    def resolve(self, now: int, result: str | None) -> str:
+        """What the ledger must answer; done, nobody holds the newest fence."""
+        state = self.shown(now)
+        if state != "EXPIRED":
+            return "effect_not_found" if state == "NONE" else "not_resolvable"
+        self.run_out(now)
+        self.settled_at = now
+        if result is None:
+            self.status = "RESET"
+            self.events.append(("RESOLVED_NOT_DONE", self.fence))
+        else:
+            self.status, self.payload, self.token = "COMMITTED", result, "nobody's"
+            self.fence += 1
+            self.events.append(("RESOLVED_DONE", self.fence))
+        return self.status
+
+    def release(self, now: int) -> str:
+        """What the ledger must answer; nobody holds the newest fence."""
+        state = self.shown(now)
+        if state != "RUNNING":
+            return "effect_not_found" if state == "NONE" else "lease_not_held"
+        self.fence += 1
+        self.token, self.until, self.released = "nobody's", now, True
+        self.events.append(("LEASE_RELEASED", self.fence))
+        return "EXPIRED"
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -131,9 +169,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.realm = make_realm(self.store, f"tenant-{next(_numbers)}", "test")
         self.ledger = Ledger(self.store)
         self.model = {key: Model() for key in KEYS}
+        self.floor = 0
+        self.highest = dict.fromkeys(KEYS, 0)
+        """The highest fence that anybody was ever given, of an effect that was pruned or not."""
 
     def teardown(self) -> None:
         self.runner.close()
+        self.store.write_blocking(_forget_all, None)  # what a later history would prune
 
     def answer(self, request: Coroutine[Any, Any, T]) -> T | str:
         """What the ledger answers; a refusal as its code."""
@@ -171,6 +213,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if isinstance(answer, tuple):
             grant, token = answer
             model.token = token
+            assert self.highest[key] < grant.fence_token
+            self.highest[key] = grant.fence_token
             assert expected == grant.prior_state
             assert (model.fence, model.until) == (grant.fence_token, grant.lease_expires_at)
             return multiple() if lost else Holder(self.effect(key), grant.fence_token, token)
@@ -186,7 +230,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def commit(self, holder: Holder, result: str, source: str | None) -> None:
         """By whoever ever held a lease, at any later time, and again."""
         model = self.model[holder.effect.effect_key]
-        expected = model.settle(holder, "COMMITTED", result)
+        expected = model.settle(self.clock.now, holder, "COMMITTED", result)
         answer = self.answer(self.ledger.commit(holder, result=result, source=source))
         assert expected == self.settled(answer)
         if self.settled(answer) == "first":
@@ -194,7 +238,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(holder=leases, error=st.sampled_from(['"x"', '"y"']))
     def fail(self, holder: Holder, error: str) -> None:
-        expected = self.model[holder.effect.effect_key].settle(holder, "FAILED", error)
+        model = self.model[holder.effect.effect_key]
+        expected = model.settle(self.clock.now, holder, "FAILED", error)
         assert expected == self.settled(self.answer(self.ledger.fail(holder, error=error)))
 
     @staticmethod
@@ -236,6 +281,40 @@ class LedgerMachine(RuleBasedStateMachine):
         answer = self.answer(self.ledger.reset(self.effect(key), reason="r", by="ops"))
         assert expected == (answer if isinstance(answer, str) else answer.status)
 
+    @rule(age=st.sampled_from([0, 30_000]), failed=st.booleans())
+    def prune(self, age: int, failed: bool) -> None:
+        """What is over may go, and nothing else; a key that comes again begins above its fences."""
+        before = self.clock.now - age + 1
+        done = prune(self.store, Over(before=before, failed=failed))
+        for key, model in self.model.items():
+            if model.status == "NONE" or not isinstance(
+                self.answer(self.ledger.get(self.effect(key))), str
+            ):
+                continue
+            done -= 1
+            assert model.settled_at < before
+            assert model.status in ({"COMMITTED", "FAILED", "RESET"} if failed else {"COMMITTED"})
+            self.floor = max(self.floor, model.fence)
+            self.model[key] = Model()
+        assert 0 == done
+        for model in self.model.values():
+            if model.status == "NONE":
+                model.fence, model.first = self.floor, self.floor + 1
+
+    @rule(key=st.sampled_from(KEYS), result=st.sampled_from([None, "7"]))
+    def resolve(self, key: str, result: str | None) -> None:
+        expected = self.model[key].resolve(self.clock.now, result)
+        answer = self.answer(
+            self.ledger.resolve(self.effect(key), result=result, reason="r", by="ops")
+        )
+        assert expected == (answer if isinstance(answer, str) else answer.status)
+
+    @rule(key=st.sampled_from(KEYS))
+    def release(self, key: str) -> None:
+        expected = self.model[key].release(self.clock.now)
+        answer = self.answer(self.ledger.release(self.effect(key), reason="r", by="ops"))
+        assert expected == (answer if isinstance(answer, str) else answer.status)
+
     @rule()
     def server_restarts(self) -> None:
         """Nothing depends on memory."""
@@ -269,15 +348,26 @@ class LedgerMachine(RuleBasedStateMachine):
             assert all(fence == newest for fence, newest in model.accepted)
 
     @invariant()
+    def the_audit_finds_nothing(self) -> None:
+        """What the trails tell by themselves, whatever part of them a page holds."""
+        assert [] == self.runner.run(audited(self.ledger, self.realm, limit=3))
+
+    @invariant()
     def trails_tell_the_state(self) -> None:
         """Read by itself, each trail is a history that the contract allows."""
         for model in self.model.values():
             grants = [fence for kind, fence in model.events if kind == "LEASE_GRANTED"]
-            assert list(range(1, model.fence + 1)) == grants
-            ends = [kind for kind, _ in model.events if kind in {"COMMITTED", "FAILED", "RESET"}]
-            assert ends.count("COMMITTED") <= 1
-            if "COMMITTED" in ends:
-                assert ends[-1] == "COMMITTED"
+            taken = [fence for kind, fence in model.events if kind in BY_OPERATOR]
+            assert list(range(model.first, model.fence + 1)) == sorted(grants + taken)
+            ends = [kind for kind, _ in model.events if kind in ENDS]
+            done = [kind for kind in ends if kind in {"COMMITTED", "RESOLVED_DONE"}]
+            assert len(done) <= 1
+            assert not done or ends[-1] == done[0]
+
+
+def _forget_all(connection: Connection, _now: int, _: None) -> None:
+    for table in ("effect_events", "effects"):
+        connection.execute(f"DELETE FROM {table}")
 
 
 def test_the_ledger_does_what_the_model_does(store: Store, clock: ServerClock) -> None:

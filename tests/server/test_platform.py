@@ -238,7 +238,7 @@ async def test_a_silent_database_is_unhealthy(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(app.state.store, "probe", silent)
-    monkeypatch.setattr("quatrain.server.app._PROBE_TIMEOUT", 0.0)
+    monkeypatch.setattr("quatrain.server.health._PROBE_TIMEOUT", 0.0)
     response = await client.http.get("http://localhost/healthz")
     assert (response.status_code, response.json()["status"]) == (503, "unavailable")
 

@@ -30,12 +30,17 @@ class Explained:
     ("wanted", "index"),
     [
         (Filter(), "effects_newest"),
-        (Filter(namespace="ns"), "effects_newest"),
+        (Filter(namespace="ns"), "effects_of_namespace"),
         (Filter(status=Status.COMMITTED), "effects_newest"),
         (Filter(status=Status.FAILED), "effects_failed"),
         (Filter(namespace="ns", status=Status.FAILED), "effects_failed"),
         (Filter(case="c"), "effects_of_case"),
+        (Filter(case="c", workflow="w", namespace="ns"), "effects_of_case"),
+        (Filter(workflow="w", namespace="ns"), "effects_of_workflow"),
         (Filter(case="c", workflow="w", status=Status.EXPIRED), "effects_of_case"),
+        (Filter(case="c", status=Status.FAILED), "effects_of_case"),
+        (Filter(workflow="w", status=Status.EXPIRED), "effects_running"),
+        (Filter(namespace="ns", status=Status.RESET), "effects_reset"),
     ],
 )
 @pytest.mark.on_file

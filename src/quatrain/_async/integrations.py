@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Unpack
 
 from .. import _vendo as vendo
 from .._options import CallOptions
-from .._runtime._async import may_wait_for, wait_future
+from .._runtime._async import may_wait_for
 from .._runtime._flights import Flights
-from ..errors import QuatrainError
 from ..errors.vendo import AuthError, VendoAPIError
 from ..models.vendo import Connection, Integration
+from .flights import landed
 from .hosts import AsyncVendoAPI
 
 Connections = list[Connection]
@@ -38,11 +37,7 @@ class AsyncConnectionsAPI:
                 break
             if not may_wait_for(flight.thread):
                 return await self._fetch(**options)
-            try:
-                shared = await wait_future(flight.outcome)
-            except QuatrainError as exc:
-                raise copy.copy(exc) from exc.__cause__
-            if shared is not None:
+            if (shared := await landed(flight)) is not None:
                 return [*shared]
         try:
             found = await self._fetch(**options)

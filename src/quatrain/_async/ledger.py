@@ -14,6 +14,7 @@ from ..models.verity import (
     Effect,
     EffectEventPage,
     EffectPage,
+    EffectTrailPage,
     FailRequestBody,
     FailResponse,
     LeaseRequestBody,
@@ -96,6 +97,10 @@ class AsyncLedger:
     async def events(self, namespace: str, query: Mapping[str, str]) -> EffectEventPage:
         """A page of one effect's audit trail, oldest first."""
         return await self._get(("effects", namespace, "events"), query, EffectEventPage)
+
+    async def trail(self, query: Mapping[str, str]) -> EffectTrailPage:
+        """A page of the audit trails of all effects."""
+        return await self._get(("trail",), query, EffectTrailPage)
 
     async def reset(self, namespace: str, effect_key: str, reason: str) -> Effect:
         """Let a failed or expired effect run again."""

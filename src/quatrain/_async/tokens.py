@@ -5,7 +5,6 @@ Source: contracts, Vendo, "Two modes".
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import time
 from collections.abc import Hashable, Iterable, Mapping
@@ -13,12 +12,13 @@ from typing import Final, Unpack
 
 from .. import _vendo as vendo
 from .._options import CallOptions
-from .._runtime._async import Clock, may_wait_for, wait_future
+from .._runtime._async import Clock, may_wait_for
 from .._runtime._flights import Flight
 from .._secret import Secret
 from .._tokens import HOLD_OFF, TOKENS, Token, is_to_be_seen
-from ..errors import QuatrainError, RateLimitError, ServerError, TransportError
+from ..errors import RateLimitError, ServerError, TransportError
 from ..errors.vendo import NotConnected
+from .flights import landed
 from .hosts import AsyncHosts
 from .transport import Call
 
@@ -54,7 +54,7 @@ class AsyncTokens:
                 return token  # somebody is renewing it
             if not may_wait_for(flight.thread):
                 return await self._fetch(hosts, slug, **options)
-            if (token := await _landed(flight)) is not None:
+            if (token := await landed(flight)) is not None:
                 return token
 
     async def get_all(
@@ -199,14 +199,6 @@ def _asking(
         repeatable=True,
         **options,
     )
-
-
-async def _landed(flight: Flight[Token]) -> Token | None:
-    """What the leader came to; None when it was cancelled."""
-    try:
-        return await wait_future(flight.outcome)
-    except QuatrainError as exc:
-        raise copy.copy(exc) from exc.__cause__  # others raise it as well, each with its traceback
 
 
 def _digest(secret: Secret) -> bytes:

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .._paging import CursorWalk, check
 from ..errors.verity import VerityConfigError, VerityValidationError
-from ..models.verity import Effect, EffectEvent, EffectPage
+from ..models.verity import Effect, EffectEvent, EffectPage, EffectTrail, EffectTrailPage
 from .pages import PAGE_SIZE, Pages
 
 if TYPE_CHECKING:
     from .ledger import Ledger
+
+TRAIL_PAGE_SIZE: Final = 1_000
+"""Lines of audit asked for at once."""
 
 
 class Effects:
@@ -101,6 +104,22 @@ class Effects:
             if page.next_cursor is None or not page.items:
                 return found
             query["cursor"] = page.next_cursor
+
+    def iter_trail(
+        self, *, namespace: str | None = None, page_size: int = TRAIL_PAGE_SIZE
+    ) -> Iterator[EffectTrail]:
+        """The audit trails of all effects, or of one *namespace*'s, in the order of their ids.
+
+        A long trail comes in several parts, one behind the other. What is added meanwhile to
+        effects that were handed out already does not appear. *page_size* is lines, 1 to 1,000.
+        """
+        check(page_size, None, refuse=VerityValidationError)
+
+        def fetch(limit: int, cursor: str | None) -> EffectTrailPage:
+            query = {"namespace": namespace, "limit": str(limit), "cursor": cursor}
+            return self._ledger.trail({k: v for k, v in query.items() if v is not None})
+
+        return Pages(fetch, CursorWalk(page_size, None), prefetch=True)
 
     def reset(self, effect_key: str, *, reason: str, namespace: str | None = None) -> Effect:
         """Let a failed or expired effect run again; *reason* goes into the audit trail.

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Unpack
 
 from .. import _vendo as vendo
 from .._options import CallOptions
 from .._runtime._flights import Flights
-from .._runtime._sync import may_wait_for, wait_future
-from ..errors import QuatrainError
+from .._runtime._sync import may_wait_for
 from ..errors.vendo import AuthError, VendoAPIError
 from ..models.vendo import Connection, Integration
+from .flights import landed
 from .hosts import VendoAPI
 
 Connections = list[Connection]
@@ -39,11 +38,7 @@ class ConnectionsAPI:
                 break
             if not may_wait_for(flight.thread):
                 return self._fetch(**options)
-            try:
-                shared = wait_future(flight.outcome)
-            except QuatrainError as exc:
-                raise copy.copy(exc) from exc.__cause__
-            if shared is not None:
+            if (shared := landed(flight)) is not None:
                 return [*shared]
         try:
             found = self._fetch(**options)

@@ -15,6 +15,7 @@ from ..models.verity import (
     Effect,
     EffectEventPage,
     EffectPage,
+    EffectTrailPage,
     FailRequestBody,
     FailResponse,
     LeaseRequestBody,
@@ -97,6 +98,10 @@ class Ledger:
     def events(self, namespace: str, query: Mapping[str, str]) -> EffectEventPage:
         """A page of one effect's audit trail, oldest first."""
         return self._get(("effects", namespace, "events"), query, EffectEventPage)
+
+    def trail(self, query: Mapping[str, str]) -> EffectTrailPage:
+        """A page of the audit trails of all effects."""
+        return self._get(("trail",), query, EffectTrailPage)
 
     def reset(self, namespace: str, effect_key: str, reason: str) -> Effect:
         """Let a failed or expired effect run again."""

@@ -6,7 +6,6 @@ Source: contracts, Vendo, "Two modes".
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import time
 from collections.abc import Hashable, Iterable, Mapping
@@ -15,11 +14,12 @@ from typing import Final, Unpack
 from .. import _vendo as vendo
 from .._options import CallOptions
 from .._runtime._flights import Flight
-from .._runtime._sync import Clock, may_wait_for, wait_future
+from .._runtime._sync import Clock, may_wait_for
 from .._secret import Secret
 from .._tokens import HOLD_OFF, TOKENS, Token, is_to_be_seen
-from ..errors import QuatrainError, RateLimitError, ServerError, TransportError
+from ..errors import RateLimitError, ServerError, TransportError
 from ..errors.vendo import NotConnected
+from .flights import landed
 from .hosts import Hosts
 from .transport import Call
 
@@ -55,7 +55,7 @@ class Tokens:
                 return token  # somebody is renewing it
             if not may_wait_for(flight.thread):
                 return self._fetch(hosts, slug, **options)
-            if (token := _landed(flight)) is not None:
+            if (token := landed(flight)) is not None:
                 return token
 
     def get_all(
@@ -200,14 +200,6 @@ def _asking(
         repeatable=True,
         **options,
     )
-
-
-def _landed(flight: Flight[Token]) -> Token | None:
-    """What the leader came to; None when it was cancelled."""
-    try:
-        return wait_future(flight.outcome)
-    except QuatrainError as exc:
-        raise copy.copy(exc) from exc.__cause__  # others raise it as well, each with its traceback
 
 
 def _digest(secret: Secret) -> bytes:

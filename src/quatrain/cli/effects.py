@@ -12,8 +12,10 @@ from rich.console import Group
 
 from quatrain.verity import VerityClient
 
+from .effects_audit import audit
 from .export import export_effects
-from .options import LedgerOptions, json_option, ledger_options, limit_option
+from .management import ManagementOptions, management_options
+from .options import LedgerOptions, given, json_option, json_value, ledger_options, limit_option
 from .output import note, print_json, print_table, results, waiting
 from .tables import STATUS_STYLES, effect_card, effects_table, events_table
 from .text import printable
@@ -61,7 +63,10 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def effects() -> None:
-    """Look at the effects of a ledger, export and reset them."""
+    """Look at the effects of a ledger, export, reset, resolve, release and check them."""
+
+
+effects.add_command(audit)
 
 
 @effects.command("list")
@@ -120,6 +125,92 @@ def reset(
         print_json(effect.raw)
     else:
         note(f"{printable(key)} in {printable(namespace)} is reset: the next attempt may act.")
+
+
+_operator: Final = (
+    click.argument("key"),
+    click.option(
+        "--namespace",
+        required=True,
+        envvar="VERITY_NAMESPACE",
+        show_envvar=True,
+        help="The effect's namespace.",
+    ),
+    click.option("--reason", required=True, help="Why; it goes into the audit trail."),
+    click.option(
+        "--fence",
+        type=int,
+        help="The fence token that you have seen; if it has moved on, nothing is done.",
+    ),
+    click.option("--live", is_flag=True, help="With --database: its live data."),
+    json_option,
+    management_options,
+)
+
+
+def _by_operator(command: Callable[..., Any]) -> Callable[..., Any]:
+    return reduce(lambda wrapped, option: option(wrapped), reversed(_operator), command)
+
+
+@effects.command()
+@click.option("--done/--not-done", "done", default=None, help="Whether it had happened.")
+@click.option(
+    "--result",
+    callback=json_value,
+    metavar="JSON|@FILE",
+    help="With --done: what later attempts get.  [default: null]",
+)
+@_by_operator
+def resolve(
+    platform: ManagementOptions, key: str, done: bool | None, result: Any, **options: Any
+) -> None:
+    """Settle the effect KEY, whose lease ran out, by what you found out.
+
+    Look where its action shows. With --done it is committed, and its last holder refused; with
+    --not-done the next attempt may act. The platform's key needs the scope platform:manage.
+    """
+    if done is None:
+        raise click.UsageError("was it done? Say --done, or --not-done.")
+    if not done and given("result"):
+        raise click.UsageError("--result goes with --done: what was not done has none.")
+    outcome = "done" if done else "not_done"
+    text = "is resolved as done." if done else "is resolved as not done: the next attempt may act."
+    _tell(platform, "resolve", text, key, outcome=outcome, result=result, **options)
+
+
+@effects.command()
+@_by_operator
+def release(platform: ManagementOptions, key: str, **options: Any) -> None:
+    """Take the lease of the effect KEY from its holder.
+
+    The holder is refused from then on, even if it is still at work; the next attempt observes
+    before it acts. The platform's key needs the scope platform:manage.
+    """
+    _tell(platform, "release", "has no holder any more: the next attempt observes.", key, **options)
+
+
+def _tell(
+    platform: ManagementOptions,
+    action: str,
+    text: str,
+    key: str,
+    *,
+    namespace: str,
+    fence: int | None,
+    live: bool,
+    as_json: bool,
+    **body: Any,
+) -> None:
+    """Have the platform do it, and say that it did."""
+    if live and platform.url is not None:
+        raise click.UsageError("--live goes with --database; elsewhere the key decides.")
+    body |= {"namespace": namespace, "effect_key": key, "fence_token": fence}
+    with waiting("Asking the ledger"), platform.open(live=live) as management:
+        effect = management.post("effects", action, **body)
+    if as_json:
+        print_json(effect)
+    else:
+        note(f"{printable(key)} in {printable(namespace)} {text}")
 
 
 @effects.command()

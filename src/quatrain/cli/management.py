@@ -62,10 +62,13 @@ class ManagementOptions:
     tenant: str
 
     @contextmanager
-    def open(self, *, create: bool = False, runner: str = "echo") -> Iterator[Management]:
+    def open(
+        self, *, create: bool = False, runner: str = "echo", live: bool = False
+    ) -> Iterator[Management]:
         """A client of that platform; with *create*, a missing database is made.
 
-        *runner* answers as Velerian's model when the platform is a file. Raises ClickException for
+        *runner* answers as Velerian's model when the platform is a file; *live* has it be about the
+        file's live effects. Raises ClickException for
         a database that there is not, UsageError without a key.
         """
         if self.url is not None:
@@ -85,6 +88,7 @@ class ManagementOptions:
             # whoever serves the file does it; a process that ends at once would only half do it
             LocalPlatform(
                 self.database,
+                live=live,
                 tenant=self.tenant,
                 background=False,
                 velerian_runner=runner,

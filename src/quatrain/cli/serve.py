@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from quatrain.server import logs
 from quatrain.server.serve import run
 from quatrain.server.settings import DEFAULT_PORT, Settings
 
@@ -54,6 +54,23 @@ __all__ = ["serve"]
     show_default=True,
     help="What a new database is filled with: a made-up business, or nothing.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the log, on standard error, is written: for people, or a JSON object a line.",
+)
+@click.option(
+    "--log-requests/--no-log-requests",
+    default=None,
+    help="Log every request.  [default: with --log-format json]",
+)
+@click.option(
+    "--metrics-public",
+    is_flag=True,
+    help="Answer /metrics without a key. Else it takes one with the scope metrics:read.",
+)
 @runner_option
 @actions_option
 def serve(
@@ -64,6 +81,9 @@ def serve(
     allowed_host: tuple[str, ...],
     return_to: tuple[str, ...],
     seed: str,
+    log_format: str,
+    log_requests: bool | None,
+    metrics_public: bool,
     runner: str,
     actions: str | None,
 ) -> None:
@@ -83,6 +103,7 @@ def serve(
         allowed_hosts=frozenset(allowed_host),
         vendo_return_to=frozenset(return_to),
         seed="demo" if seed == "demo" else None,
+        metrics_public=metrics_public,
         velerian_runner=runner,
         vendo_actions=actions or {},
     )
@@ -105,6 +126,7 @@ def serve(
             f"  export VENDO_BASE_URL={url} VENDO_CREDENTIALS_URL={url}/credentials"
             f" VENDO_DATA_PROXY_URL={url}/composio\n"
             f"  export VENDO_API_KEY=$(quatrain vendo keys create {file})\n"
+            f"{url}/explorer shows the effects, to who has a key of theirs.\n"
             "Ctrl-C stops it."
         )
         try:
@@ -113,7 +135,10 @@ def serve(
             discard_output()
 
     # whoever runs it is to learn what it warns of, and why a request failed
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    as_json = log_format == "json"
+    logs.set_up(
+        "json" if as_json else "text", requests=as_json if log_requests is None else log_requests
+    )
     try:
         run(settings, on_ready=announce)
     except KeyboardInterrupt:  # the way to stop it: no failure

@@ -21,6 +21,8 @@ __all__ = [
     "EffectEvent",
     "EffectEventPage",
     "EffectPage",
+    "EffectTrail",
+    "EffectTrailPage",
     "FailRequestBody",
     "FailResponse",
     "LeaseCachedResponse",
@@ -229,8 +231,8 @@ class EffectEvent:
     seq: int
     """Grows with time over the whole ledger."""
     type: str
-    """LEASE_GRANTED, LEASE_RENEWED, LEASE_EXPIRED, OBSERVE_HIT, OBSERVE_MISS, COMMITTED, FAILED
-    or RESET."""
+    """LEASE_GRANTED, LEASE_RENEWED, LEASE_EXPIRED, OBSERVE_HIT, OBSERVE_MISS, COMMITTED, FAILED,
+    RESET, or what an operator did: RESOLVED_DONE, RESOLVED_NOT_DONE, LEASE_RELEASED."""
     at: str
     fence_token: int
     agent_id: str | None = None
@@ -253,5 +255,31 @@ class EffectEventPage:
     """A page of an audit trail, oldest first."""
 
     items: list[EffectEvent]
+    next_cursor: str | None = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@attrs.frozen
+class EffectTrail:
+    """An effect, as it was when the page was read, and lines of its audit trail, oldest first.
+
+    A long trail comes in several parts, one behind the other; an effect without any line comes
+    with none.
+    """
+
+    effect_id: str
+    namespace: str
+    effect_key: str
+    status: str
+    fence_token: int
+    events: list[EffectEvent]
+    raw: Mapping[str, Any] = _raw()
+
+
+@attrs.frozen
+class EffectTrailPage:
+    """A page of audit trails, effect by effect."""
+
+    items: list[EffectTrail]
     next_cursor: str | None = None
     raw: Mapping[str, Any] = _raw()

@@ -9,17 +9,22 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
-from .asgi import App, send_json
+from .asgi import App
+from .explorer import Explorer
+from .health import Health, Readiness
 from .keys import KeyRing
-from .ledger import Ledger
 from .manage import ManageAPI, Services
+from .metrics import CountedLedger, MetricsEndpoint, PlatformMetrics
 from .middleware import BodyLimit, HostCheck, Outermost
-from .problems import method_not_allowed, not_found
+from .openapi.api import Served
+from .problems import not_found
 from .settings import Settings
-from .store import Store, StoreUnavailableError, store_on
+from .store import store_on
 from .velerian import seeding as velerian_seeding
 from .velerian.api import VelerianAPI
 from .velerian.call import Services as VelerianServices
@@ -33,10 +38,10 @@ from .vendo.page import ConnectPage
 from .vendo.proxy_api import ProxyAPI
 from .vendo.secretkey import key_source
 from .verity import VerityAPI
+from .watching import Watcher
 from .webhooks import Dispatcher
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-_PROBE_TIMEOUT: Final = 5.0
 
 
 def create_app(
@@ -53,8 +58,11 @@ def create_app(
     milliseconds since 1970, replaces the server's clock.
     """
     settings = settings or Settings()
-    store = store_on(settings.database, now_ms=now_ms, readers=settings.readers)
-    keys = KeyRing(store)
+    metrics = PlatformMetrics()
+    store = store_on(
+        settings.database, now_ms=now_ms, readers=settings.readers, on_batch=metrics.on_batch
+    )
+    keys, ledger = KeyRing(store), CountedLedger(store, metrics.operations)
     velocity, installs = BusinessData(store), Installs(store)
     run_worker = RunWorker(store, settings.velerian_runner)
     velerian = VelerianServices.of(
@@ -71,7 +79,7 @@ def create_app(
         actions=settings.vendo_actions,
         wake=dispatcher.wake,
     )
-    managed = Services(velocity, installs, velerian, vendo, store, vendo.wake)
+    managed = Services(ledger, velocity, installs, velerian, vendo, store, vendo.wake)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -99,7 +107,7 @@ def create_app(
 
     app = Starlette(
         routes=[
-            Platform("/v1", VerityAPI(Ledger(store), keys)),
+            Platform("/v1", VerityAPI(ledger, keys)),
             Platform("/manage/v1", ManageAPI(managed, keys)),
             Platform(
                 "/api/v1/extensions", VelocityAPI(store, velocity, installs, wake=dispatcher.wake)
@@ -114,10 +122,17 @@ def create_app(
             Platform("/credentials", VendoAPI(vendo, vendo_endpoints.CREDENTIALS)),
             Platform("/connections", ConnectPage(vendo, allowed=settings.vendo_return_to)),
             Platform("/composio", ProxyAPI(vendo, vendo_endpoints.COMPOSIO)),
+            Platform("/explorer", Explorer(store, ledger, keys)),
+            Route("/explorer", _explorer),
             Route("/healthz", Health(store)),
+            Route("/openapi.json", Served()),
+            Route("/readyz", Readiness(store)),
+            Route(
+                "/metrics", MetricsEndpoint(metrics, store, keys, public=settings.metrics_public)
+            ),
         ],
         middleware=[
-            Middleware(Outermost),
+            Middleware(Outermost, watch=Watcher(metrics)),
             Middleware(
                 HostCheck,
                 allowed={*_LOOPBACK_NAMES, settings.host.lower(), *settings.allowed_hosts},
@@ -168,25 +183,8 @@ class Platform(BaseRoute):
         await self.app(scope, receive, send)
 
 
-class Health:
-    """``/healthz``: 200 only while a lease would work, told from a write that reached the disk."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer at once when the store says no, and in bounded time when it says nothing."""
-        if scope["method"] not in {"GET", "HEAD"}:
-            raise method_not_allowed("GET")
-        try:
-            await asyncio.wait_for(self._store.probe(), _PROBE_TIMEOUT)
-        except StoreUnavailableError as exc:
-            await send_json(send, 503, {"status": "unavailable", "message": str(exc)})
-        except TimeoutError:
-            text = "the database does not answer"
-            await send_json(send, 503, {"status": "unavailable", "message": text})
-        else:
-            await send_json(send, 200, {"status": "ok"})
+async def _explorer(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/explorer/", 303)
 
 
 async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -22,6 +22,10 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 REQUEST_ID: str = "quatrain.request_id"
 """Where the scope carries the request's id, put there by the middleware."""
 
+ROUTE: str = "quatrain.route"
+"""Where the scope carries which of our routes it is, below the mount, with the names of what varies
+and never a value."""
+
 
 class ClientGoneError(Exception):
     """The client hung up before its request was whole: there is nobody to answer."""

@@ -1,4 +1,4 @@
-"""A typed endpoint: its function's signature says what it takes, and it gets nothing else.
+"""A typed endpoint: its function's signature says what it takes and answers, and it gets no more.
 
 ``body`` is read from JSON and ``query`` from the query string, each into the attrs class that it is
 annotated with. What does not fit is answered with every fault before the function runs.
@@ -34,6 +34,8 @@ class Endpoint(Generic[C]):
     handler: Handler
     body: Shape[Any] | None
     query: Shape[Any] | None
+    answer: Any = None
+    """The annotation of what the handler answers."""
 
     async def call(self, context: C, query_string: bytes, receive: Receive) -> Any:
         """What the handler answers; raises ProblemError for content that does not fit."""
@@ -53,6 +55,7 @@ def endpoint(handler: Handler, *, rename: Callable[[str], str] = camel) -> Endpo
         handler,
         body=None if body is None else Shape(body, rename=rename),
         query=None if query is None else Shape(query, converter=textual, rename=rename),
+        answer=hints.get("return"),
     )
 
 

@@ -41,11 +41,13 @@ class Scope(StrEnum):
     RESET = "effects:reset"
     MANAGE = "platform:manage"
     """Change what the other platforms serve to the key's tenant, as the command line does."""
+    METRICS = "metrics:read"
+    """Read ``/metrics``, which tells of all tenants."""
 
 
 PREFIXES: Final = {Mode.TEST: "vt_test_", Mode.LIVE: "vt_live_"}
 ALL_SCOPES: Final = frozenset(Scope)
-DEFAULT_SCOPES: Final = ALL_SCOPES - {Scope.MANAGE}
+DEFAULT_SCOPES: Final = ALL_SCOPES - {Scope.MANAGE, Scope.METRICS}
 """What a key may do unless it is said: everything about effects."""
 
 
@@ -144,6 +146,10 @@ class KeyRing:
     async def authenticate(self, presented: bytes) -> Principal | None:
         """Whose key that is; None for an unknown or revoked one."""
         return await self._recognizer.authenticate(presented)
+
+    async def of_digest(self, digest: bytes) -> Principal | None:
+        """Whose key has that digest; None when there is none, or none any more."""
+        return await self._recognizer.of_digest(digest)
 
 
 def new_secret(mode: Mode = Mode.TEST) -> Secret:

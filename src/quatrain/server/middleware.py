@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection
-from typing import Final
+import time
+from collections.abc import Callable, Collection
+from typing import Final, TypeAlias
 
 from .asgi import REQUEST_ID, App, ClientGoneError, Message, Receive, Scope, Send, header, send_json
 from .problems import ProblemError, internal_error, too_large
@@ -18,17 +19,22 @@ from .randomness import token
 _log: Final = logging.getLogger("quatrain.server")
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]*)?")
 
+Watch: TypeAlias = Callable[[Scope, int, float], None]
+"""Told of each answer that begins: its request, its status, and the seconds that it took."""
+
 
 class Outermost:
     """Gives each request its id, and an answer to the ones that nobody else answered."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, watch: Watch | None = None) -> None:
         self.app = app
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        began = time.perf_counter()
         request_id = f"req_{token()}"
         scope[REQUEST_ID] = request_id
         started = False
@@ -37,6 +43,8 @@ class Outermost:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if self._watch is not None:
+                    self._watch(scope, message["status"], time.perf_counter() - began)
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode("ascii")),

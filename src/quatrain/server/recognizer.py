@@ -68,7 +68,10 @@ class Recognizer(Generic[P]):
 
     async def authenticate(self, presented: bytes) -> P | None:
         """Whose key that is; None for an unknown or revoked one."""
-        digest = digest_of(presented)
+        return await self.of_digest(digest_of(presented))
+
+    async def of_digest(self, digest: bytes) -> P | None:
+        """Whose key has that digest, for who was shown the key before and kept no more of it."""
         now = self._monotonic()
         remembered = self._known
         known = remembered.get(digest)

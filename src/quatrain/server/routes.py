@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from .asgi import Scope
+from .asgi import ROUTE, Scope
 from .problems import ProblemError, method_not_allowed, not_found
 
 O = TypeVar("O")  # noqa: E741 - an operation
@@ -20,11 +20,17 @@ class Routes(Generic[O]):
     """
 
     def __init__(self, table: Mapping[str, O]) -> None:
+        self._given = dict(table)
         self._table: dict[tuple[str, ...], dict[str, O]] = {}
         for key, operation in table.items():
             method, _, path = key.partition(" ")
             pattern = tuple(path.strip("/").split("/"))
             self._table.setdefault(pattern, {})[method] = operation
+
+    @property
+    def table(self) -> Mapping[str, O]:
+        """As it was given."""
+        return self._given
 
     def find(self, scope: Scope) -> tuple[O, dict[str, str]]:
         """The operation and the path's names. Raises ProblemError 404, 405, or 400 for no UTF-8."""
@@ -33,6 +39,7 @@ class Routes(Generic[O]):
             names = _match(pattern, segments)
             if names is None:
                 continue
+            scope[ROUTE] = "/" + "/".join(pattern)
             operation = operations.get(scope["method"])
             if operation is None:
                 raise method_not_allowed(", ".join(sorted(operations)))

@@ -142,6 +142,10 @@ class Settings:
     its name as ``module:object``. They run inside the platform; see quatrain.server.vendo.actions
     for what is promised of them."""
 
+    metrics_public: bool = False
+    """Answer ``/metrics`` to everybody who can reach it. Else it takes a key with the scope
+    ``metrics:read``."""
+
     secret_key: Secret | None = attrs.field(default=None, converter=_secret_key, repr=False)
     """What Vendo's tokens are sealed with in the database: 32 random bytes in base64, or
     several such with commas between, of which the first seals and all open. By default that of the

@@ -19,6 +19,7 @@ from quatrain._wire import MAX_PAYLOAD, camel
 
 from . import jsontext
 from .problems import validation_failed
+from .times import ms_of
 
 T = TypeVar("T")
 
@@ -70,7 +71,10 @@ class Shape(Generic[T]):
     def read(self, data: Any, part: str) -> T:
         """*data* as the model; raises ProblemError 422 with every fault, located in *part*."""
         try:
-            return self._structure(data, self.model)
+            # where nothing is needed, cattrs finds nothing in a list or a string, and is content
+            if isinstance(data, dict):
+                return self._structure(data, self.model)
+            raise TypeError(f"expected an object, got {kind_of(data)}")  # noqa: TRY301
         except Exception as exc:
             # late: only a refused request pays for the import and the walk
             from .explain import explain  # noqa: PLC0415
@@ -184,6 +188,22 @@ textual: Final = _make_textual()
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
+_KEYWORDS: Final = "json_schema"
+
+
+def told(check: Validator, **keywords: Any) -> Validator:
+    """*check*, with what JSON Schema calls what it asks for: keywords for the OpenAPI document.
+
+    They are never stricter than the check is; what they can't say, they leave out.
+    """
+    setattr(check, _KEYWORDS, keywords)
+    return check
+
+
+def keywords_of(validator: object) -> dict[str, Any]:
+    """What ``told`` was given; nothing for a validator that says nothing."""
+    return dict(getattr(validator, _KEYWORDS, {}))
+
 
 def length(at_least: int, at_most: int) -> Validator:
     """Characters of a string."""
@@ -194,7 +214,7 @@ def length(at_least: int, at_most: int) -> Validator:
         if len(value) > at_most:
             raise ValueError(f"has {len(value):,} characters, and at most {at_most:,} are allowed")
 
-    return check
+    return told(check, minLength=at_least, maxLength=at_most)
 
 
 def between(at_least: int, at_most: int) -> Validator:
@@ -204,7 +224,7 @@ def between(at_least: int, at_most: int) -> Validator:
         if not at_least <= value <= at_most:
             raise ValueError(f"must be from {at_least:,} to {at_most:,}")
 
-    return check
+    return told(check, minimum=at_least, maximum=at_most)
 
 
 def unless_none(validator: Validator) -> Validator:
@@ -214,7 +234,24 @@ def unless_none(validator: Validator) -> Validator:
         if value is not None:
             validator(owner, field, value)
 
-    return check
+    return told(check, **keywords_of(validator))
+
+
+def _is_time(_: Any, __: attrs.Attribute[Any], value: str) -> None:
+    ms_of(value)
+
+
+IS_TIME: Final = told(_is_time, format="iso-8601")
+"""ISO-8601 in any of its forms, which are more than JSON Schema's ``date-time``."""
+
+
+def _names_one(_: Any, __: attrs.Attribute[Any], value: list[Any]) -> None:
+    if not value:
+        raise ValueError("must name at least one")
+
+
+NAMES_ONE: Final = told(_names_one, minItems=1)
+"""A list that is not empty."""
 
 
 INT64: Final = between(-(2**63), 2**63 - 1)

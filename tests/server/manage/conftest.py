@@ -14,6 +14,8 @@ from quatrain.server import Settings, create_app
 from quatrain.server.keys import Scope
 from quatrain.server.webhooks import Dispatcher
 
+from ..openapi._contract import Contract
+
 
 @attrs.frozen
 class Api:
@@ -58,10 +60,13 @@ async def app(database, clock, wakes) -> AsyncIterator[Starlette]:
 
 @pytest.fixture
 async def http(app) -> AsyncIterator[httpx.AsyncClient]:
-    """No key yet."""
+    """No key yet; every answer has to be as the OpenAPI document tells it."""
     url = "http://localhost/manage/v1"
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=url) as client:
+    contract = Contract(app)
+    transport = httpx.ASGITransport(contract)
+    async with httpx.AsyncClient(transport=transport, base_url=url) as client:
         yield client
+    contract.check()
 
 
 @pytest.fixture

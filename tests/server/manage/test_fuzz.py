@@ -27,6 +27,7 @@ PATHS = [
     *("/vendo/apps", "/vendo/keys", "/vendo/connections", "/vendo/user-tokens", "/vendo/reseal"),
     *("/vendo/connections/x/status", "/vendo/connections/x/metadata", "/vendo/keys/key_1/revoke"),
     *("/vendo/connections/x/bind", "/vendo/connections/x/unbind"),
+    *("/effects/resolve", "/effects/release"),
 ]
 
 texts = st.text() | st.sampled_from(
@@ -43,6 +44,7 @@ fields = st.sampled_from(
         *("source", "url", "events", "extension", "secret", "event", "payload"),
         *("policy", "abp_id", "state", "model_id", "reason", "by", "user_id", "rate_per_minute"),
         *("app", "key", "status", "error_message", "metadata", "external_id", "connection_id"),
+        *("namespace", "effect_key", "fence_token", "outcome", "result"),
         *("seconds", "expires_at", "default", "rules", "when", "then", "field", "op", "value"),
     ]
 )

@@ -13,6 +13,7 @@ from quatrain.server import Settings, create_app
 from quatrain.server.store import Store
 
 from .._support import ServerClock
+from ..openapi._contract import Contract
 from ._core import Caller, Model
 from ._exports import Site, made_site
 from ._runs import Place, make_place
@@ -39,11 +40,13 @@ async def platform(database: Path, clock: ServerClock, model: Model) -> AsyncIte
 
 @pytest.fixture
 async def wire(platform: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """No key yet."""
-    transport = httpx.ASGITransport(platform, raise_app_exceptions=True)
+    """No key yet; every answer has to be as the OpenAPI document tells it."""
+    contract = Contract(platform)
+    transport = httpx.ASGITransport(contract, raise_app_exceptions=True)
     base = "http://localhost/api/v2/"
     async with httpx.AsyncClient(transport=transport, base_url=base) as client:
         yield client
+    contract.check()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from quatrain.server.store import Store
 from quatrain.server.velocity import Account, BusinessData, Installs
 
 from .._support import ServerClock
+from ..openapi._contract import Contract
 from ._support import Extension
 
 
@@ -43,11 +44,13 @@ async def app(database: Path, clock: ServerClock) -> AsyncIterator[Starlette]:
 
 @pytest.fixture
 async def vos(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """No key yet."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    """No key yet; every answer has to be as the OpenAPI document tells it."""
+    contract = Contract(app)
+    transport = httpx.ASGITransport(contract, raise_app_exceptions=True)
     base = "http://localhost/api/v1/extensions"
     async with httpx.AsyncClient(transport=transport, base_url=base) as client:
         yield client
+    contract.check()
 
 
 @pytest.fixture

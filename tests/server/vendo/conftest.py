@@ -13,6 +13,7 @@ from quatrain.server import Settings, create_app
 from quatrain.server.vendo.broker import Connections
 
 from .._support import ServerClock
+from ..openapi._contract import Contract
 from ._process import Process
 from ._support import Caller
 
@@ -27,10 +28,12 @@ async def platform(database: Path, clock: ServerClock) -> AsyncIterator[Starlett
 
 @pytest.fixture
 async def wire(platform: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """No key yet."""
-    transport = httpx.ASGITransport(platform, raise_app_exceptions=True)
+    """No key yet; every answer has to be as the OpenAPI document tells it."""
+    contract = Contract(platform)
+    transport = httpx.ASGITransport(contract, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
+    contract.check()
 
 
 @pytest.fixture

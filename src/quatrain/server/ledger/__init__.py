@@ -10,13 +10,16 @@ from .queries import EffectsPage, EventsPage, Filter
 from .records import (
     Cached,
     Effect,
+    EffectChangedError,
     EffectNotFoundError,
     Event,
     EventType,
     Granted,
     LeaseExpiredError,
     LeaseHeldError,
+    NotHeldError,
     NotResettableError,
+    NotResolvableError,
     Observed,
     PriorState,
     Renewed,
@@ -32,6 +35,7 @@ from .service import (
     Holder,
     Ledger,
 )
+from .trail import EffectTrail, Line, Place, TrailPage
 
 __all__ = [
     "DEFAULT_LEASE_MS",
@@ -39,8 +43,10 @@ __all__ = [
     "MIN_LEASE_MS",
     "Cached",
     "Effect",
+    "EffectChangedError",
     "EffectId",
     "EffectNotFoundError",
+    "EffectTrail",
     "EffectsPage",
     "Event",
     "EventType",
@@ -51,11 +57,16 @@ __all__ = [
     "LeaseExpiredError",
     "LeaseHeldError",
     "Ledger",
+    "Line",
+    "NotHeldError",
     "NotResettableError",
+    "NotResolvableError",
     "Observed",
+    "Place",
     "PriorState",
     "Renewed",
     "Settled",
     "StaleFenceError",
     "Status",
+    "TrailPage",
 ]

@@ -23,12 +23,15 @@ from .queries import get
 from .records import (
     Cached,
     Effect,
+    EffectChangedError,
     EffectNotFoundError,
     EventType,
     Granted,
     LeaseExpiredError,
     LeaseHeldError,
+    NotHeldError,
     NotResettableError,
+    NotResolvableError,
     Observed,
     PriorState,
     Renewed,
@@ -44,8 +47,6 @@ _LEASE: Final = _SQL["lease"]
 _COMMIT: Final = _SQL["commit"]
 _FAIL: Final = _SQL["fail"]
 _ADD_EVENT: Final = _SQL["add_event"]
-
-_FIRST_GRANT: Final = 1
 
 # plain strings, which SQLite's driver binds without looking for adapters; status and event alike
 _GRANTED: Final = EventType.LEASE_GRANTED.value
@@ -80,20 +81,14 @@ def lease(connection: Connection, now: int, params: Params) -> Granted | Cached 
     row = connection.execute(_LEASE, params).fetchone()
     if row is None:
         return _not_granted(connection, params)
-    effect_id, fence_token, lease_expires_at, prior_expires_at = row
-    if fence_token == _FIRST_GRANT:
+    effect_id, fence_token, first_fence, lease_expires_at, prior_expires_at = row
+    if fence_token == first_fence:
         prior = PriorState.NONE
     elif prior_expires_at is None:
         prior = PriorState.RESET
     else:
         prior = PriorState.EXPIRED
-        expired = {
-            "effect_id": effect_id,
-            "at": now,
-            "fence_token": fence_token,
-            "detail": _expired_detail(prior_expires_at),
-        }
-        connection.execute(_SQL["add_expiry_of_previous_lease"], expired)
+        _add_expiry(connection, now, effect_id, fence_token - 1, prior_expires_at)
     detail = f'{{"priorState": "{prior}", "leaseExpiresAt": "{iso_time(lease_expires_at)}"}}'
     line = (effect_id, _GRANTED, now, fence_token, params["agent_id"], params["run_id"], detail)
     connection.execute(_ADD_EVENT, line)
@@ -184,24 +179,112 @@ def reset(connection: Connection, now: int, params: Params) -> Effect | RefusedE
         found = connection.execute(_SQL["state"], params).fetchone()
         if found is None:
             return EffectNotFoundError("there is no such effect")
-        status = _State(*found).status
+        state = _State(*found)
+        if _has_changed(state, params):
+            return _changed(state)
         return NotResettableError(
-            f"the effect is {status}: only a FAILED or an EXPIRED one may be reset"
+            f"the effect is {_shown(state, now)}: only a FAILED or an EXPIRED one may be reset"
         )
-    effect_id, fence_token, agent_id, run_id, prior_expires_at = row
+    effect_id, fence_token, prior_expires_at = row
     if prior_expires_at is not None:
-        detail = _expired_detail(prior_expires_at)
-        line = (effect_id, EventType.LEASE_EXPIRED, now, fence_token, agent_id, run_id, detail)
-        connection.execute(_ADD_EVENT, line)
-    detail = json.dumps({"reason": params["reason"], "by": params["by"]})
-    # done by a key's owner, not by an agent
-    line = (effect_id, EventType.RESET, now, fence_token, None, None, detail)
-    connection.execute(_ADD_EVENT, line)
-    # read in the same transaction: the answer is this reset's, whatever is granted next
-    return get(connection, now, params) or EffectNotFoundError("there is no such effect")
+        _add_expiry(connection, now, effect_id, fence_token, prior_expires_at)
+    return _done_by_operator(connection, now, params, (effect_id, EventType.RESET, fence_token))
+
+
+@side_by_side(_place)
+def resolve(connection: Connection, now: int, params: Params) -> Effect | RefusedError:
+    """Settle an uncertain effect by what a person found out: done, with a result, or not done."""
+    params["now"] = now
+    done = params["result"] is not None
+    statement = _SQL["resolve_done" if done else "resolve_not_done"]
+    row = connection.execute(statement, params).fetchone()
+    if row is None:
+        return _not_for_operator(connection, now, params, NotResolvableError, "EXPIRED", "resolved")
+    effect_id, fence_token, prior_expires_at = row
+    held = fence_token - 1 if done else fence_token
+    _add_expiry(connection, now, effect_id, held, prior_expires_at)
+    kind = EventType.RESOLVED_DONE if done else EventType.RESOLVED_NOT_DONE
+    return _done_by_operator(connection, now, params, (effect_id, kind, fence_token))
+
+
+@side_by_side(_place)
+def release(connection: Connection, now: int, params: Params) -> Effect | RefusedError:
+    """Take the lease from its holder, who is refused from now on."""
+    params["now"] = now
+    row = connection.execute(_SQL["release"], params).fetchone()
+    if row is None:
+        return _not_for_operator(connection, now, params, NotHeldError, "RUNNING", "released")
+    effect_id, fence_token, agent_id = row
+    line = (effect_id, EventType.LEASE_RELEASED, fence_token)
+    return _done_by_operator(connection, now, params, line, holder=agent_id)
 
 
 # -- what they share ------------------------------------------------------------------------------
+
+
+def _done_by_operator(
+    connection: Connection,
+    now: int,
+    params: Params,
+    what: tuple[int, EventType, int],
+    **more: str | None,
+) -> Effect | RefusedError:
+    """Write who did *what* (effect, event, fence) and why; the effect as it is now."""
+    effect_id, kind, fence_token = what
+    told = {name: value for name, value in more.items() if value is not None}
+    detail = json.dumps({"reason": params["reason"], "by": params["by"], **told})
+    # done by a key's owner, not by an agent
+    line = (effect_id, kind.value, now, fence_token, None, None, detail)
+    connection.execute(_ADD_EVENT, line)
+    # read in the same transaction: the answer is this change's, whatever is granted next
+    return get(connection, now, params) or EffectNotFoundError("there is no such effect")
+
+
+def _not_for_operator(
+    connection: Connection,
+    now: int,
+    params: Params,
+    refusal: type[RefusedError],
+    needed: str,
+    verb: str,
+) -> RefusedError:
+    found = connection.execute(_SQL["state"], params).fetchone()
+    if found is None:
+        return EffectNotFoundError("there is no such effect")
+    state = _State(*found)
+    if _has_changed(state, params):
+        return _changed(state)
+    return refusal(f"the effect is {_shown(state, now)}: only what is {needed} may be {verb}")
+
+
+def _has_changed(state: _State, params: Params) -> bool:
+    return params["seen_fence"] not in {None, state.fence_token}
+
+
+def _changed(state: _State) -> EffectChangedError:
+    return EffectChangedError(
+        f"the effect has moved on since it was looked at: it is {state.status} now, under the fence"
+        f" token {state.fence_token}"
+    )
+
+
+def _shown(state: _State, now: int) -> str:
+    """The status by the clock."""
+    until = state.lease_expires_at
+    return Status.EXPIRED if until is not None and until <= now else state.status
+
+
+def _add_expiry(
+    connection: Connection, now: int, effect_id: int, fence_token: int, expired_at: int
+) -> None:
+    """Write that the lease which was granted with that fence ran out; a released one did not."""
+    expired = {
+        "effect_id": effect_id,
+        "at": now,
+        "fence_token": fence_token + 1,
+        "detail": _expired_detail(expired_at),
+    }
+    connection.execute(_SQL["add_expiry_of_previous_lease"], expired)
 
 
 def _of_newest_lease(connection: Connection, params: Params) -> _State | RefusedError:

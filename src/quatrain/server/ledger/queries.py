@@ -12,12 +12,13 @@ from .records import Effect, Event, EventType, Status
 
 _SQL: Final = queries.load("effects")
 
-_FACTS: Final = (
+FACTS: Final = (
     "id, namespace, effect_key, effect_name, "
     "CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END, "
     "fence_token, agent_id, workflow_name, case_id, run_id, lease_expires_at, source, "
-    "created_at, updated_at"
+    "created_at, updated_at, first_fence"
 )
+"""The columns of an Effect, in its order; its payloads come after them."""
 _PAYLOADS: Final = ", input_json, result, error"
 
 # literals, so that SQLite can see that a partial index serves
@@ -60,7 +61,7 @@ class EventsPage:
 
 def get(connection: Connection, now: int, params: dict[str, Any]) -> Effect | None:
     """One effect with its payloads."""
-    statement = _SQL["get"].format(columns=_FACTS + _PAYLOADS)
+    statement = _SQL["get"].format(columns=FACTS + _PAYLOADS)
     row = connection.execute(statement, {**params, "now": now}).fetchone()
     return None if row is None else _effect(row)
 
@@ -68,19 +69,21 @@ def get(connection: Connection, now: int, params: dict[str, Any]) -> Effect | No
 def list_effects(connection: Connection, now: int, params: dict[str, Any]) -> EffectsPage:
     """A page of effects. *params*: realm_id, filter, before (a row's id), limit, payloads."""
     wanted: Filter = params["filter"]
+    case, workflow, namespace = _of_one_index(wanted)
     conditions = {
-        "namespace = :namespace": wanted.namespace,
-        "workflow_name = :workflow": wanted.workflow,
-        "case_id = :case": wanted.case,
+        f"{namespace} = :namespace": wanted.namespace,
+        f"{workflow} = :workflow": wanted.workflow,
+        f"{case} = :case": wanted.case,
         # instr and not LIKE: its wildcards would have to be escaped, and it stops at a NUL
         "instr(effect_key, :key) > 0": wanted.key,
         "id < :before": params["before"],
     }
     chosen = [text for text, value in conditions.items() if value is not None]
     if wanted.status is not None:
-        chosen.append(_STATUS_FILTERS[wanted.status])
+        text = _STATUS_FILTERS[wanted.status]
+        chosen.append(text if wanted.case is None else text.replace("status =", "status || '' ="))
     statement = _SQL["list"].format(
-        columns=_FACTS + (_PAYLOADS if params["payloads"] else ""),
+        columns=FACTS + (_PAYLOADS if params["payloads"] else ""),
         filters="".join(f" AND {text}" for text in chosen),
     )
     limit: int = params["limit"]
@@ -94,6 +97,25 @@ def list_effects(connection: Connection, now: int, params: dict[str, Any]) -> Ef
     items = [_effect(row) for row in connection.execute(statement, values)]
     following = items[limit - 1].id if len(items) > limit else None
     return EffectsPage(items=items[:limit], next=following)
+
+
+def _of_one_index(wanted: Filter) -> list[str]:
+    """The columns case_id, workflow_name and namespace, of which an index finds one at most.
+
+    The narrowest that is asked for: a case, else the status, else a workflow. The others are
+    written as expressions, which no index has: a planner that knows no better would go through all
+    of a namespace for the few of it that have failed.
+    """
+    found = wanted.case is None and wanted.status not in {None, Status.COMMITTED}
+    columns = []
+    for column, value in (
+        ("case_id", wanted.case),
+        ("workflow_name", wanted.workflow),
+        ("namespace", wanted.namespace),
+    ):
+        columns.append(f"{column} || ''" if found else column)
+        found = found or value is not None
+    return columns
 
 
 def events(connection: Connection, now: int, params: dict[str, Any]) -> EventsPage | None:

@@ -33,6 +33,12 @@ class EventType(StrEnum):
     COMMITTED = "COMMITTED"
     FAILED = "FAILED"
     RESET = "RESET"
+    RESOLVED_DONE = "RESOLVED_DONE"
+    """A person found that an uncertain effect had happened."""
+    RESOLVED_NOT_DONE = "RESOLVED_NOT_DONE"
+    """A person found that it had not."""
+    LEASE_RELEASED = "LEASE_RELEASED"
+    """A person took the lease from its holder."""
 
 
 class PriorState(StrEnum):
@@ -53,7 +59,8 @@ class Effect:
     effect_name: str | None
     status: Status
     fence_token: int
-    """Also the number of attempts: each grant is one, and takes the next token."""
+    """The newest token. Each grant takes the next, and so does an operator who releases the lease
+    or resolves the effect as done, so that its holder is refused."""
     agent_id: str | None
     workflow_name: str | None
     case_id: str | None
@@ -61,9 +68,11 @@ class Effect:
     lease_expires_at: int | None
     """Set while RUNNING or EXPIRED."""
     source: str | None
-    """How it was settled: acted or observed; None when the agent did not say."""
+    """How it was settled: acted, observed or, by an operator, resolved; None when nobody said."""
     created_at: int
     updated_at: int
+    first_fence: int
+    """The token of its first grant: 1, or more where effects of the realm have been pruned."""
     input_json: str | None = None
     """None: the agent gave none, or payloads were not asked for. So for result and error."""
     result: str | None = None
@@ -169,3 +178,21 @@ class NotResettableError(RefusedError):
     """Only what has failed or expired may be reset."""
 
     code = "not_resettable"
+
+
+class NotResolvableError(RefusedError):
+    """Only what is uncertain, because its lease ran out without a commit, may be resolved."""
+
+    code = "not_resolvable"
+
+
+class NotHeldError(RefusedError):
+    """Only a lease that is held may be released."""
+
+    code = "lease_not_held"
+
+
+class EffectChangedError(RefusedError):
+    """The effect is not any more what the caller had seen: its fence has moved on."""
+
+    code = "effect_changed"

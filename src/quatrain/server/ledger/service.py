@@ -11,7 +11,7 @@ from quatrain.server.problems import accepted
 from quatrain.server.randomness import token
 from quatrain.server.store import Store
 
-from . import operations, queries
+from . import operations, queries, trail
 from .queries import EffectsPage, EventsPage, Filter
 from .records import (
     Cached,
@@ -23,12 +23,14 @@ from .records import (
     Renewed,
     Settled,
 )
+from .trail import Place, TrailPage
 
 T = TypeVar("T")
 
 DEFAULT_LEASE_MS: Final = 30_000
 MIN_LEASE_MS: Final = 5_000
 MAX_LEASE_MS: Final = 120_000
+_START: Final = Place(0, 0)
 
 
 @attrs.frozen
@@ -123,10 +125,45 @@ class Ledger:
         params = {**_of_holder(holder), "hit": hit, "duration_ms": duration_ms}
         return accepted(await self._store.write(operations.report_observe, params))
 
-    async def reset(self, effect: EffectId, *, reason: str, by: str) -> Effect:
-        """Let it begin again; raises EffectNotFoundError or NotResettableError."""
-        params = {**_of_effect(effect), "reason": reason, "by": by}
+    async def reset(
+        self, effect: EffectId, *, reason: str, by: str, seen_fence: int | None = None
+    ) -> Effect:
+        """Let it begin again; raises EffectNotFoundError or NotResettableError.
+
+        With the fence token that the operator had *seen*, EffectChangedError when it has moved on.
+        So for ``resolve`` and ``release``.
+        """
+        params = {**_of_effect(effect), "reason": reason, "by": by, "seen_fence": seen_fence}
         return accepted(await self._store.write(operations.reset, params))
+
+    async def resolve(
+        self,
+        effect: EffectId,
+        *,
+        result: str | None,
+        reason: str,
+        by: str,
+        seen_fence: int | None = None,
+    ) -> Effect:
+        """Settle an expired effect as done with *result*, or with None as not done.
+
+        Done, it is committed under the next fence token, so that its last holder is refused; not
+        done, it may begin again. Raises EffectNotFoundError or NotResolvableError.
+        """
+        params = {**_of_effect(effect), "reason": reason, "by": by, "seen_fence": seen_fence}
+        params |= {"result": result, "lease_token_hash": _hash(token())}
+        return accepted(await self._store.write(operations.resolve, params))
+
+    async def release(
+        self, effect: EffectId, *, reason: str, by: str, seen_fence: int | None = None
+    ) -> Effect:
+        """Take the lease from its holder, who is refused from now on: the effect is expired.
+
+        Raises EffectNotFoundError or NotHeldError.
+        """
+        params = {**_of_effect(effect), "reason": reason, "by": by, "seen_fence": seen_fence}
+        params["lease_token_hash"] = _hash(token())
+        return accepted(await self._store.write(operations.release, params))
 
     async def get(self, effect: EffectId) -> Effect:
         """The effect with its payloads; raises EffectNotFoundError."""
@@ -156,6 +193,13 @@ class Ledger:
         """A page of its audit trail, oldest first; raises EffectNotFoundError."""
         params = {**_of_effect(effect), "limit": limit, "after": after}
         return _found(await self._store.read(queries.events, params))
+
+    async def trail(
+        self, realm_id: int, *, limit: int, namespace: str | None = None, after: Place = _START
+    ) -> TrailPage:
+        """A page of the audit trails of all effects; *after* is the ``next`` of the one before."""
+        params = {"realm_id": realm_id, "namespace": namespace, "limit": limit, "after": after}
+        return await self._store.read(trail.page, params)
 
 
 def _of_effect(effect: EffectId) -> operations.Params:

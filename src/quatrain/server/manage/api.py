@@ -21,6 +21,10 @@ from .endpoints import ROUTES
 
 _STATUS_OF: Final = {
     "not_found": 404,
+    "effect_not_found": 404,
+    "not_resolvable": 409,
+    "lease_not_held": 409,
+    "effect_changed": 409,
     "endpoint_not_found": 404,
     "delivery_not_found": 404,
     "endpoint_removed": 409,
@@ -43,7 +47,7 @@ class ManageAPI(PlatformAPI):
         account = await business.account_of(principal.tenant)
         if account is None:
             account = await business.ensure_account(principal.tenant)
-        call = Call(self._services, account, names)
+        call = Call(self._services, account, principal, names)
         try:
             content = await operation.call(call, scope["query_string"], receive)
         except InputError as exc:

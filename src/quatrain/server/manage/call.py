@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import attrs
 
+from quatrain.server.answers import Items
+from quatrain.server.keys import Principal
+from quatrain.server.ledger import Ledger
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.store import Store
 from quatrain.server.velerian.call import Services as VelerianServices
@@ -24,6 +27,7 @@ class Services:
     ``wake`` tells the dispatcher, and streams of events, that there may be something.
     """
 
+    ledger: Ledger
     business: BusinessData
     installs: Installs
     velerian: VelerianServices
@@ -34,10 +38,14 @@ class Services:
 
 @attrs.frozen
 class Call:
-    """A request that has been let in: the services, whose account, and the names in the path."""
+    """A request that has been let in.
+
+    The services, whose account, by whose key, and the names in the path.
+    """
 
     services: Services
     account: Account
+    principal: Principal
     names: dict[str, str]
 
     @property
@@ -55,6 +63,6 @@ class Call:
         return await asyncio.to_thread(self.services.installs.extensions, self.account.id)
 
 
-def items(rendered: Iterable[Any]) -> dict[str, Any]:
+def items(rendered: Iterable[T]) -> Items[T]:
     """An answer that is a list."""
     return {"items": list(rendered)}

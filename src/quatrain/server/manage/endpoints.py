@@ -8,7 +8,7 @@ from typing import Any, Final
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.routes import Routes
 
-from . import hooks, velerian, velocity, vendo, vendo_live
+from . import effects, hooks, velerian, velocity, vendo, vendo_live
 from .call import Call
 
 
@@ -18,6 +18,8 @@ def _at(handler: Callable[..., Awaitable[Any]]) -> Endpoint[Call]:
 
 ROUTES: Final[Routes[Endpoint[Call]]] = Routes(
     {
+        "POST /effects/resolve": _at(effects.resolve),
+        "POST /effects/release": _at(effects.release),
         "GET /velocity/account": _at(velocity.get_account),
         "POST /velocity/seed": _at(velocity.seed),
         "POST /velocity/subscription": _at(velocity.set_tier),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from quatrain._secret import Secret
 from quatrain.server import webhooks
+from quatrain.server.answers import Items, Scroll
 from quatrain.server.cursors import cursor, row_of
 from quatrain.server.problems import Fault, validation_failed
 from quatrain.server.velocity import Extension
 from quatrain.server.webhooks import endpoints, outbox
 
-from . import render
+from . import answers, render
 from .call import Call, items
 from .schema import DeliveriesQuery, EndpointBody, TriggerBody
 
@@ -20,7 +21,7 @@ LOCAL: Final = "local"
 """The extension that endpoints are for when there are several and none is named."""
 
 
-async def list_endpoints(call: Call) -> dict[str, Any]:
+async def list_endpoints(call: Call) -> Items[answers.Endpoint]:
     """Where events go; endpoints that were removed, too."""
     found = await call.services.store.read(
         endpoints.list_endpoints, {"account_id": call.account.id}
@@ -29,7 +30,7 @@ async def list_endpoints(call: Call) -> dict[str, Any]:
     return items(render.endpoint(each, slugs) for each in found)
 
 
-async def add_endpoint(call: Call, body: EndpointBody) -> dict[str, Any]:
+async def add_endpoint(call: Call, body: EndpointBody) -> answers.NewEndpoint:
     """Send an extension's events to a URL; the signing secret is in this answer and no other."""
     extension = _chosen(await call.extensions(), body.extension)
     secret = endpoints.new_signing_secret() if body.secret is None else Secret(body.secret)
@@ -45,7 +46,7 @@ async def add_endpoint(call: Call, body: EndpointBody) -> dict[str, Any]:
     return {**shown, "secret": secret.reveal()}
 
 
-async def remove_endpoint(call: Call) -> dict[str, Any]:
+async def remove_endpoint(call: Call) -> answers.Endpoint:
     """Send nothing there any more."""
     row = render.endpoint_row(call.names["endpoint_id"])
     removed = await call.write(endpoints.remove_endpoint, endpoint_id=row)
@@ -53,7 +54,7 @@ async def remove_endpoint(call: Call) -> dict[str, Any]:
     return render.endpoint(removed, slugs)
 
 
-async def list_deliveries(call: Call, query: DeliveriesQuery) -> dict[str, Any]:
+async def list_deliveries(call: Call, query: DeliveriesQuery) -> Scroll[answers.Delivery]:
     """A page of what was sent and of what waits, newest first."""
     status = None if query.status is None else webhooks.DeliveryStatus(query.status)
     params = {
@@ -69,13 +70,13 @@ async def list_deliveries(call: Call, query: DeliveriesQuery) -> dict[str, Any]:
     }
 
 
-async def resend(call: Call) -> dict[str, Any]:
+async def resend(call: Call) -> answers.Delivery:
     """Send a delivery once more, whatever became of it."""
     again = await call.write(outbox.resend, delivery_id=call.names["delivery_id"])
     return render.delivery(again)
 
 
-async def trigger(call: Call, body: TriggerBody) -> dict[str, Any]:
+async def trigger(call: Call, body: TriggerBody) -> answers.Triggered:
     """Send an event that did not happen, to whoever would get a real one."""
     payload = None if body.payload is None else json.loads(body.payload)
     return {

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from quatrain.server.ids import row_id
 from quatrain.server.problems import ProblemError
 from quatrain.server.times import iso_time, iso_time_or_none
+from quatrain.server.velocity.answers import Member as TeamMember
+from quatrain.server.velocity.answers import ModuleSummary
 from quatrain.server.velocity.installs import Extension, Install
 from quatrain.server.velocity.records import Account, Member, Module, Task
 from quatrain.server.webhooks import Delivery, Endpoint
 
+from . import answers
 
-def account(found: Account) -> dict[str, Any]:
+
+def account(found: Account) -> answers.Account:
     """A founder's account."""
     return {
         "tenant": found.tenant,
@@ -27,7 +30,7 @@ def account(found: Account) -> dict[str, Any]:
     }
 
 
-def extension(found: Extension) -> dict[str, Any]:
+def extension(found: Extension) -> answers.Extension:
     """An extension that the account knows."""
     return {
         "slug": found.slug,
@@ -37,7 +40,7 @@ def extension(found: Extension) -> dict[str, Any]:
     }
 
 
-def install(found: Install) -> dict[str, Any]:
+def install(found: Install) -> answers.Install:
     """An install; its key is not known any more."""
     return {
         "install_id": found.install_id,
@@ -53,7 +56,7 @@ def install(found: Install) -> dict[str, Any]:
     }
 
 
-def task(found: Task) -> dict[str, Any]:
+def task(found: Task) -> answers.Task:
     """A task, open or completed."""
     return {
         "task_id": found.task_id,
@@ -70,12 +73,12 @@ def task(found: Task) -> dict[str, Any]:
     }
 
 
-def member(found: Member) -> dict[str, Any]:
+def member(found: Member) -> TeamMember:
     """Somebody on the team."""
     return {"name": found.name, "role": found.role, "email": found.email}
 
 
-def module(found: Module) -> dict[str, Any]:
+def module(found: Module) -> ModuleSummary:
     """A module, without its output."""
     return {
         "code": found.code,
@@ -85,7 +88,7 @@ def module(found: Module) -> dict[str, Any]:
     }
 
 
-def endpoint(found: Endpoint, slugs: Mapping[int, str]) -> dict[str, Any]:
+def endpoint(found: Endpoint, slugs: Mapping[int, str]) -> answers.Endpoint:
     """Where events go, without the secret; *slugs* are those of the extensions by id."""
     return {
         "endpoint_id": endpoint_id(found.id),
@@ -97,14 +100,14 @@ def endpoint(found: Endpoint, slugs: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
-def delivery(found: Delivery) -> dict[str, Any]:
+def delivery(found: Delivery) -> answers.Delivery:
     """One event on its way to one endpoint."""
     return {
         "delivery_id": found.delivery_id,
         "endpoint_id": endpoint_id(found.endpoint_id),
         "event": found.event_type,
         "payload": json.loads(found.payload),
-        "status": found.status.value,
+        "status": found.status,
         "attempts": found.attempts,
         "tries_left": found.tries_left,
         "next_attempt_at": iso_time_or_none(found.next_attempt_at),

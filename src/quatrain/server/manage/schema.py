@@ -12,8 +12,17 @@ from typing import Any, Final, Literal
 import attrs
 
 from quatrain.models.velocity import Category, EventType, Quadrant, Scope, Timeframe
-from quatrain.server.shapes import JsonObject, JsonText, Validator, between, length, unless_none
-from quatrain.server.times import ms_of
+from quatrain.server.shapes import (
+    IS_TIME,
+    NAMES_ONE,
+    JsonObject,
+    JsonText,
+    Validator,
+    between,
+    length,
+    told,
+    unless_none,
+)
 from quatrain.server.velerian.keys import MAX_RATE
 from quatrain.server.velerian.records import AbpState, ApprovalState
 from quatrain.server.velocity import values
@@ -34,17 +43,8 @@ def _change(validator: Validator) -> Any:
     return attrs.field(default=None, validator=values.unless_empty(validator))
 
 
-def _is_time(_: Any, __: Any, value: str) -> None:
-    ms_of(value)
-
-
 def _url(_: Any, __: Any, value: str) -> None:
     check_url(value)
-
-
-def _some(_: Any, __: Any, value: list[Any]) -> None:
-    if not value:
-        raise ValueError("must name at least one")
 
 
 def _visible(owner: Any, field: Any, value: str) -> None:
@@ -60,6 +60,13 @@ def _object(_: Any, __: Any, value: JsonText) -> None:
         raise ValueError("must be an object")  # noqa: TRY004 - it becomes a fault, as others do
 
 
+_URL: Final = told(_url, pattern="^[Hh][Tt][Tt][Pp][Ss]?://")
+_VISIBLE: Final = unless_none(
+    told(_visible, minLength=MIN_SECRET, maxLength=MAX_SECRET, pattern="^[!-~]*$")
+)
+_OBJECT: Final = unless_none(told(_object, type="object"))
+
+
 @attrs.frozen(kw_only=True)
 class InstallBody:
     """``POST /velocity/installs``."""
@@ -67,7 +74,7 @@ class InstallBody:
     slug: str = attrs.field(validator=_NAME)
     name: str | None = _maybe(_NAME)
     developer: str | None = _maybe(_NAME)
-    scopes: list[Scope] | None = attrs.field(default=None, validator=unless_none(_some))
+    scopes: list[Scope] | None = attrs.field(default=None, validator=unless_none(NAMES_ONE))
     """None for all."""
     sandbox: bool | None = None
 
@@ -110,14 +117,14 @@ class SubscriptionBody:
 class EndpointBody:
     """``POST /webhooks``."""
 
-    url: str = attrs.field(validator=_url)
+    url: str = attrs.field(validator=_URL)
     events: list[Literal[EventType, "*"]] | None = attrs.field(
-        default=None, validator=unless_none(_some)
+        default=None, validator=unless_none(NAMES_ONE)
     )
     """None for every event."""
     extension: str | None = None
     """A slug."""
-    secret: str | None = attrs.field(default=None, validator=unless_none(_visible), repr=False)
+    secret: str | None = attrs.field(default=None, validator=_VISIBLE, repr=False)
     """None has one made up."""
     replace: bool = False
     """Take over the extension's endpoint of this URL, with what waits for it."""
@@ -138,7 +145,7 @@ class TriggerBody:
     """``POST /webhooks/trigger``."""
 
     event: EventType
-    payload: JsonText | None = attrs.field(default=None, validator=unless_none(_object))
+    payload: JsonText | None = attrs.field(default=None, validator=_OBJECT)
     """An object; None for a sample of that event."""
 
 
@@ -150,11 +157,11 @@ class VelerianKeyBody:
     """``POST /velerian/keys``."""
 
     name: str | None = _maybe(_NAME)
-    scopes: list[str] | None = attrs.field(default=None, validator=unless_none(_some))
+    scopes: list[str] | None = attrs.field(default=None, validator=unless_none(NAMES_ONE))
     """None for every fine one."""
     user_id: str | None = _maybe(_NAME)
     rate_per_minute: int | None = _maybe(between(1, MAX_RATE))
-    expires_at: str | None = _maybe(_is_time)
+    expires_at: str | None = _maybe(IS_TIME)
     """ISO-8601."""
 
 

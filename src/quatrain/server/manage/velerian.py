@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from quatrain.errors import InputError
+from quatrain.server.answers import Items, Page, Scroll
 from quatrain.server.cursors import cursor, row_of
 from quatrain.server.problems import Fault, ProblemError, validation_failed
 from quatrain.server.times import ms_of
-from quatrain.server.velerian import render
+from quatrain.server.velerian import answers, render
 from quatrain.server.velerian.keys import DEFAULT_SCOPES, VelerianKeys
 from quatrain.server.velerian.networks import DEFAULT_MODEL
 
@@ -31,12 +32,12 @@ NOBODY: Final = "local"
 # -- keys -----------------------------------------------------------------------------------------
 
 
-async def list_keys(call: Call) -> dict[str, Any]:
+async def list_keys(call: Call) -> Items[answers.Key]:
     """Every key, revoked and expired ones too."""
     return items(map(render.key, await asyncio.to_thread(_keys(call).list, call.tenant)))
 
 
-async def add_key(call: Call, body: VelerianKeyBody) -> dict[str, Any]:
+async def add_key(call: Call, body: VelerianKeyBody) -> answers.NewKey:
     """A new key; its secret is in this answer and in no other."""
     made, secret = await asyncio.to_thread(
         _keys(call).create,
@@ -50,7 +51,7 @@ async def add_key(call: Call, body: VelerianKeyBody) -> dict[str, Any]:
     return {**render.key(made), "key": secret.reveal()}
 
 
-async def revoke_key(call: Call) -> dict[str, Any]:
+async def revoke_key(call: Call) -> answers.Key:
     """From now on the key opens nothing."""
     revoke = _keys(call).revoke
     try:
@@ -66,7 +67,7 @@ def _keys(call: Call) -> VelerianKeys:
 # -- ABPs and networks ----------------------------------------------------------------------------
 
 
-async def list_abps(call: Call, query: PartQuery) -> dict[str, Any]:
+async def list_abps(call: Call, query: PartQuery) -> Page[answers.Abp]:
     """In every state."""
     found = await call.services.velerian.abps.page(
         call.tenant, limit=query.limit, offset=query.offset
@@ -74,7 +75,7 @@ async def list_abps(call: Call, query: PartQuery) -> dict[str, Any]:
     return render.listed(map(render.abp, found.items), query, found.total)
 
 
-async def add_abp(call: Call, body: AbpBody) -> dict[str, Any]:
+async def add_abp(call: Call, body: AbpBody) -> answers.Abp:
     """A new one under a policy."""
     made = await call.services.velerian.abps.create(
         call.tenant,
@@ -86,22 +87,22 @@ async def add_abp(call: Call, body: AbpBody) -> dict[str, Any]:
     return render.abp(made)
 
 
-async def deploy_abp(call: Call) -> dict[str, Any]:
+async def deploy_abp(call: Call) -> answers.Abp:
     """From now on it can be invoked."""
     return render.abp(await call.services.velerian.abps.deploy(call.tenant, call.names["abp_id"]))
 
 
-async def retire_abp(call: Call) -> dict[str, Any]:
+async def retire_abp(call: Call) -> answers.Abp:
     """From now on it can't be invoked, for good."""
     return render.abp(await call.services.velerian.abps.retire(call.tenant, call.names["abp_id"]))
 
 
-async def list_networks(call: Call) -> dict[str, Any]:
+async def list_networks(call: Call) -> Items[answers.Network]:
     """All of them."""
     return items(map(render.network, await call.services.velerian.networks.list(call.tenant)))
 
 
-async def add_network(call: Call, body: NetworkBody) -> dict[str, Any]:
+async def add_network(call: Call, body: NetworkBody) -> answers.Network:
     """A new one, with a policy or without."""
     made = await call.services.velerian.networks.create(
         call.tenant,
@@ -116,7 +117,7 @@ async def add_network(call: Call, body: NetworkBody) -> dict[str, Any]:
 # -- approvals ------------------------------------------------------------------------------------
 
 
-async def list_approvals(call: Call, query: ApprovalsQuery) -> dict[str, Any]:
+async def list_approvals(call: Call, query: ApprovalsQuery) -> Page[answers.Approval]:
     """What waits for a person, and what was decided."""
     found = await call.services.velerian.approvals.page(
         call.tenant, limit=query.limit, offset=query.offset, state=query.state
@@ -124,7 +125,7 @@ async def list_approvals(call: Call, query: ApprovalsQuery) -> dict[str, Any]:
     return render.listed(map(render.approval, found.items), query, found.total)
 
 
-async def approve(call: Call, body: DecisionBody) -> dict[str, Any]:
+async def approve(call: Call, body: DecisionBody) -> answers.Approval:
     """Let the held invocation go on to its end."""
     decided = await call.services.velerian.approvals.approve(
         call.tenant, call.names["approval_id"], by=body.by or NOBODY, reason=body.reason
@@ -132,7 +133,7 @@ async def approve(call: Call, body: DecisionBody) -> dict[str, Any]:
     return render.approval(decided)
 
 
-async def reject(call: Call, body: DecisionBody) -> dict[str, Any]:
+async def reject(call: Call, body: DecisionBody) -> answers.Approval:
     """Deny the held invocation."""
     if body.reason is None:
         raise validation_failed([Fault(("body", "reason"), "is missing", "missing")])
@@ -145,7 +146,7 @@ async def reject(call: Call, body: DecisionBody) -> dict[str, Any]:
 # -- runs -----------------------------------------------------------------------------------------
 
 
-async def list_runs(call: Call, query: RunsQuery) -> dict[str, Any]:
+async def list_runs(call: Call, query: RunsQuery) -> Scroll[answers.Run]:
     """A page of the runs, newest first."""
     found = await call.services.velerian.runs.newest(
         call.tenant,
@@ -158,6 +159,6 @@ async def list_runs(call: Call, query: RunsQuery) -> dict[str, Any]:
     return {**items(map(render.run, shown)), "next_cursor": cursor(shown[-1].id if more else None)}
 
 
-async def get_run(call: Call) -> dict[str, Any]:
+async def get_run(call: Call) -> answers.Run:
     """One run, as far as it has come."""
     return render.run(await call.services.velerian.runs.get(call.tenant, call.names["run_id"]))

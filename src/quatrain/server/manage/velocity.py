@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from quatrain.errors import InputError
+from quatrain.server.answers import Items
 from quatrain.server.problems import Fault, ProblemError, validation_failed
+from quatrain.server.velocity.answers import Member, ModuleSummary
 from quatrain.server.velocity.records import NewMember, NewTask
 
-from . import render
+from . import answers, render
 from .call import Call, items
 from .schema import ChangeTaskBody, CompleteModuleBody, InstallBody, SubscriptionBody
 
@@ -17,34 +19,34 @@ SOURCE: Final = "manual"
 """Who changed a subscription, unless it is said."""
 
 
-async def get_account(call: Call) -> dict[str, Any]:
+async def get_account(call: Call) -> answers.Account:
     """The founder's account."""
     return render.account(call.account)
 
 
-async def seed(call: Call) -> dict[str, Any]:
+async def seed(call: Call) -> answers.Account:
     """Fill an account that has no business data with the demo's."""
     return render.account(await call.services.business.seed(call.account.tenant))
 
 
-async def set_tier(call: Call, body: SubscriptionBody) -> dict[str, Any]:
+async def set_tier(call: Call, body: SubscriptionBody) -> answers.Account:
     """Change the subscription."""
     source = SOURCE if body.source is None else body.source
     return render.account(await call.services.business.set_tier(call.account.id, body.tier, source))
 
 
-async def list_extensions(call: Call) -> dict[str, Any]:
+async def list_extensions(call: Call) -> Items[answers.Extension]:
     """Every extension that was ever installed."""
     return items(map(render.extension, await call.extensions()))
 
 
-async def list_installs(call: Call) -> dict[str, Any]:
+async def list_installs(call: Call) -> Items[answers.Install]:
     """Every install, revoked ones too."""
     found = await asyncio.to_thread(call.services.installs.list, call.account.id)
     return items(map(render.install, found))
 
 
-async def add_install(call: Call, body: InstallBody) -> dict[str, Any]:
+async def add_install(call: Call, body: InstallBody) -> answers.NewInstall:
     """Install an extension; its key is in this answer and in no other."""
     made, secret = await asyncio.to_thread(
         call.services.installs.create,
@@ -58,7 +60,7 @@ async def add_install(call: Call, body: InstallBody) -> dict[str, Any]:
     return {**render.install(made), "key": secret.reveal()}
 
 
-async def revoke_install(call: Call) -> dict[str, Any]:
+async def revoke_install(call: Call) -> answers.Install:
     """From now on the install's key opens nothing."""
     install_id = call.names["install_id"]
     revoke = call.services.installs.revoke
@@ -68,7 +70,7 @@ async def revoke_install(call: Call) -> dict[str, Any]:
         raise ProblemError(404, "not_found", str(exc)) from exc
 
 
-async def list_tasks(call: Call) -> dict[str, Any]:
+async def list_tasks(call: Call) -> answers.Tasks:
     """The backlog."""
     still_open, completed = await call.services.business.tasks(call.account.id)
     return {
@@ -77,12 +79,12 @@ async def list_tasks(call: Call) -> dict[str, Any]:
     }
 
 
-async def add_task(call: Call, body: NewTask) -> dict[str, Any]:
+async def add_task(call: Call, body: NewTask) -> answers.Task:
     """Append a task."""
     return render.task(await call.services.business.create_task(call.account.id, body))
 
 
-async def change_task(call: Call, body: ChangeTaskBody) -> dict[str, Any]:
+async def change_task(call: Call, body: ChangeTaskBody) -> answers.Task:
     """Change an open task."""
     if not body.changes:
         raise validation_failed([Fault(("body",), "must change something", "value")])
@@ -92,18 +94,18 @@ async def change_task(call: Call, body: ChangeTaskBody) -> dict[str, Any]:
     )
 
 
-async def complete_task(call: Call) -> dict[str, Any]:
+async def complete_task(call: Call) -> answers.Task:
     """A task is done."""
     task_id = call.names["task_id"]
     return render.task(await call.services.business.complete_task(call.account.id, task_id))
 
 
-async def list_team(call: Call) -> dict[str, Any]:
+async def list_team(call: Call) -> Items[Member]:
     """Everybody on the team."""
     return items(map(render.member, await call.services.business.team(call.account.id)))
 
 
-async def add_member(call: Call, body: NewMember) -> dict[str, Any]:
+async def add_member(call: Call, body: NewMember) -> Member:
     """Somebody joins the team."""
     return render.member(
         await call.services.business.add_member(
@@ -112,12 +114,12 @@ async def add_member(call: Call, body: NewMember) -> dict[str, Any]:
     )
 
 
-async def list_modules(call: Call) -> dict[str, Any]:
+async def list_modules(call: Call) -> Items[ModuleSummary]:
     """Every module that was touched."""
     return items(map(render.module, await call.services.business.modules(call.account.id)))
 
 
-async def complete_module(call: Call, body: CompleteModuleBody) -> dict[str, Any]:
+async def complete_module(call: Call, body: CompleteModuleBody) -> ModuleSummary:
     """A module is completed with this output, or completed before and now has another."""
     code = call.names["code"].upper()
     return render.module(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from quatrain._secret import Secret
 from quatrain.errors import InputError
+from quatrain.server.answers import Items
 from quatrain.server.problems import ProblemError
 from quatrain.server.times import iso_time, iso_time_or_none, ms_of
 from quatrain.server.vendo.apps import App
@@ -16,6 +16,7 @@ from quatrain.server.vendo.keys import LENT_APP, Key
 from quatrain.server.vendo.render import connection as as_its_app_sees_it
 from quatrain.server.vendo.users import DEFAULT_SECONDS
 
+from . import answers
 from .call import Call, items
 from .vendo_schema import (
     AppBody,
@@ -31,23 +32,23 @@ from .vendo_schema import (
 # -- apps and keys --------------------------------------------------------------------------------
 
 
-async def list_apps(call: Call) -> dict[str, Any]:
+async def list_apps(call: Call) -> Items[answers.App]:
     """Every app of the tenant."""
     return items(map(_app, await asyncio.to_thread(_vendo(call).apps.list, call.tenant)))
 
 
-async def add_app(call: Call, body: AppBody) -> dict[str, Any]:
+async def add_app(call: Call, body: AppBody) -> answers.App:
     """A new app, or another name for one that is there."""
     ensure = _vendo(call).apps.ensure
     return _app(await asyncio.to_thread(ensure, call.tenant, body.slug, name=body.name))
 
 
-async def list_keys(call: Call) -> dict[str, Any]:
+async def list_keys(call: Call) -> Items[answers.VendoKey]:
     """Every key, revoked and expired ones too."""
     return items(map(_key, await asyncio.to_thread(_vendo(call).keys.list, call.tenant)))
 
 
-async def add_key(call: Call, body: KeyBody) -> dict[str, Any]:
+async def add_key(call: Call, body: KeyBody) -> answers.NewVendoKey:
     """A new key; its secret is in this answer and in no other."""
     made, secret = await asyncio.to_thread(
         _vendo(call).keys.create,
@@ -59,7 +60,7 @@ async def add_key(call: Call, body: KeyBody) -> dict[str, Any]:
     return {**_key(made), "key": secret.reveal()}
 
 
-async def revoke_key(call: Call) -> dict[str, Any]:
+async def revoke_key(call: Call) -> answers.VendoKey:
     """From now on the key opens nothing."""
     revoke = _vendo(call).keys.revoke
     try:
@@ -71,7 +72,7 @@ async def revoke_key(call: Call) -> dict[str, Any]:
 # -- connections ----------------------------------------------------------------------------------
 
 
-async def list_connections(call: Call, query: ConnectionsQuery) -> dict[str, Any]:
+async def list_connections(call: Call, query: ConnectionsQuery) -> Items[answers.Connection]:
     """A part of them, oldest first."""
     found = await _vendo(call).connections.page(
         call.tenant, revoked=query.revoked, limit=query.limit, offset=query.offset
@@ -79,7 +80,7 @@ async def list_connections(call: Call, query: ConnectionsQuery) -> dict[str, Any
     return items(_connection(each, apps) for each, apps in found)
 
 
-async def connect(call: Call, body: ConnectBody) -> dict[str, Any]:
+async def connect(call: Call, body: ConnectBody) -> answers.Connection:
     """With a key, or by a grant of the simulated provider."""
     made = await _vendo(call).connections.connect(
         call.tenant,
@@ -93,18 +94,18 @@ async def connect(call: Call, body: ConnectBody) -> dict[str, Any]:
     return await _shown(call, made.connection_id)
 
 
-async def get_connection(call: Call) -> dict[str, Any]:
+async def get_connection(call: Call) -> answers.Connection:
     """One of them."""
     return await _shown(call, _id(call))
 
 
-async def disconnect(call: Call) -> dict[str, Any]:
+async def disconnect(call: Call) -> answers.Connection:
     """For every app, and for good."""
     await _vendo(call).connections.disconnect(call.tenant, _id(call))
     return await _shown(call, _id(call))
 
 
-async def set_status(call: Call, body: StatusBody) -> dict[str, Any]:
+async def set_status(call: Call, body: StatusBody) -> answers.Connection:
     """Say how it stands."""
     await _vendo(call).connections.set_status(
         call.tenant, _id(call), body.status, body.error_message
@@ -112,20 +113,20 @@ async def set_status(call: Call, body: StatusBody) -> dict[str, Any]:
     return await _shown(call, _id(call))
 
 
-async def set_metadata(call: Call, body: MetadataBody) -> dict[str, Any]:
+async def set_metadata(call: Call, body: MetadataBody) -> answers.Connection:
     """Keep other metadata."""
     await _vendo(call).connections.set_metadata(call.tenant, _id(call), body.metadata)
     return await _shown(call, _id(call))
 
 
-async def bind(call: Call, body: AppOfBody) -> dict[str, Any]:
+async def bind(call: Call, body: AppOfBody) -> answers.Connection:
     """Let an app use it, which is made if need be."""
     app = await asyncio.to_thread(_vendo(call).apps.ensure, call.tenant, body.app)
     await _vendo(call).connections.bind(call.tenant, _id(call), app.id)
     return await _shown(call, _id(call))
 
 
-async def unbind(call: Call, body: AppOfBody) -> dict[str, Any]:
+async def unbind(call: Call, body: AppOfBody) -> answers.Connection:
     """Let an app use it no more."""
     app = await asyncio.to_thread(_vendo(call).apps.find, call.tenant, body.app)
     if app is None:
@@ -134,19 +135,19 @@ async def unbind(call: Call, body: AppOfBody) -> dict[str, Any]:
     return await _shown(call, _id(call))
 
 
-async def expire_token(call: Call) -> dict[str, Any]:
+async def expire_token(call: Call) -> answers.Connection:
     """Have its token renewed when it is next asked for."""
     await _vendo(call).connections.expire_token(call.tenant, _id(call))
     return await _shown(call, _id(call))
 
 
-async def revoke_grant(call: Call) -> dict[str, Any]:
+async def revoke_grant(call: Call) -> answers.Connection:
     """Have its person take the grant back at the simulated provider."""
     await _vendo(call).connections.revoke_grant(call.tenant, _id(call))
     return await _shown(call, _id(call))
 
 
-async def reseal(call: Call) -> dict[str, Any]:
+async def reseal(call: Call) -> answers.Resealed:
     """Seal every token in the database, whose ever it is, with the first of the secret keys."""
     return {"resealed": await _vendo(call).connections.reseal()}
 
@@ -154,7 +155,7 @@ async def reseal(call: Call) -> dict[str, Any]:
 # -- users ----------------------------------------------------------------------------------------
 
 
-async def add_user_token(call: Call, body: UserTokenBody) -> dict[str, Any]:
+async def add_user_token(call: Call, body: UserTokenBody) -> answers.UserToken:
     """What an app sends to act for a user."""
     token, until = await _vendo(call).users.issue(
         call.tenant, body.user_id, seconds=body.seconds or DEFAULT_SECONDS
@@ -169,7 +170,7 @@ async def add_user_token(call: Call, body: UserTokenBody) -> dict[str, Any]:
 # -- answers --------------------------------------------------------------------------------------
 
 
-async def _shown(call: Call, connection_id: str) -> dict[str, Any]:
+async def _shown(call: Call, connection_id: str) -> answers.Connection:
     found, apps = await _vendo(call).connections.shown(call.tenant, connection_id)
     return _connection(found, apps)
 
@@ -182,7 +183,7 @@ def _id(call: Call) -> str:
     return call.names["connection_id"]
 
 
-def _app(found: App) -> dict[str, Any]:
+def _app(found: App) -> answers.App:
     return {
         "app": found.slug,
         "name": found.name,
@@ -190,7 +191,7 @@ def _app(found: App) -> dict[str, Any]:
     }
 
 
-def _key(found: Key) -> dict[str, Any]:
+def _key(found: Key) -> answers.VendoKey:
     return {
         "id": found.key_id,
         "app": found.app,
@@ -204,12 +205,17 @@ def _key(found: Key) -> dict[str, Any]:
     }
 
 
-def _connection(found: Connection, apps: list[str]) -> dict[str, Any]:
+def _connection(found: Connection, apps: list[str]) -> answers.Connection:
     seen = as_its_app_sees_it(found, None)
-    told = ("external_id", "slug", "display_name", "category", "profile", "status", "metadata")
     return {
         "connection_id": found.connection_id,
-        **{name: seen[name] for name in told},
+        "external_id": seen["external_id"],
+        "slug": seen["slug"],
+        "display_name": seen["display_name"],
+        "category": seen["category"],
+        "profile": seen["profile"],
+        "status": seen["status"],
+        "metadata": seen["metadata"],
         "user_id": found.user_id or None,
         "apps": apps,
         "error_message": found.error_message,

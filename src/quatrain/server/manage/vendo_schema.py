@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
-from quatrain.server.shapes import JsonObject, between, length, unless_none
-from quatrain.server.times import ms_of
+from quatrain.server.shapes import IS_TIME, NAMES_ONE, JsonObject, between, length, unless_none
 from quatrain.server.vendo.broker import MAX_KEY
 from quatrain.server.vendo.users import MAX_SECONDS
 from quatrain.server.vendo.wallet import MAX_MICROS, Window
 
 Status = Literal["connected", "pending_setup", "needs_reauth", "error"]
-
-
-def _some(_: Any, __: Any, value: list[Any]) -> None:
-    if not value:
-        raise ValueError("must name at least one")
-
-
-def _is_time(_: Any, __: Any, value: str) -> None:
-    ms_of(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +37,7 @@ class KeyBody:
     """None for the app "local"."""
     connection_id: str | None = None
     """For a key that opens this connection only."""
-    expires_at: str | None = attrs.field(default=None, validator=unless_none(_is_time))
+    expires_at: str | None = attrs.field(default=None, validator=unless_none(IS_TIME))
     """ISO-8601."""
 
 
@@ -116,7 +106,7 @@ class PublishedEvent:
 class PublishBody:
     """``POST /vendo/events``."""
 
-    events: list[PublishedEvent] = attrs.field(validator=_some)
+    events: list[PublishedEvent] = attrs.field(validator=NAMES_ONE)
     app: str | None = None
     """A slug; None tells every app of the tenant's."""
 

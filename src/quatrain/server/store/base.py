@@ -15,10 +15,11 @@ from typing import Any, Final, Self, TypeVar
 import attrs
 
 from ..._runtime._forks import watch
-from . import queries
-from .connection import Connection, side_by_side
+from . import migrations
+from .connection import Connection
 from .errors import StoreUnavailableError
 from .gate import Gate
+from .heartbeat import beat
 from .postgres_url import PostgresURL
 from .readers import ReaderPool
 from .writer import GroupWriter, Job
@@ -26,7 +27,6 @@ from .writer import GroupWriter, Job
 A = TypeVar("A")
 R = TypeVar("R")
 
-_SQL: Final = queries.load("store")
 _CLOSE_TIMEOUT: Final = 30.0
 
 
@@ -180,7 +180,33 @@ class Store(ABC):
 
     async def probe(self) -> None:
         """Write one row and see it on the disk, or raise StoreUnavailableError."""
-        await self.write(_beat, None)
+        await self.write(beat, None)
+
+    def troubles(self) -> list[str]:
+        """Why changes are refused, or are about to be, each in words; none when all is well.
+
+        Beyond what ``probe`` finds out: the smallest change may still fit where no other does.
+        Blocks. Raises StoreUnavailableError.
+        """
+        threads = self._threads
+        writers = () if threads is None else threads.writers
+        found = [
+            f"changes were not written lately: {reason}"
+            for writer in writers
+            if (reason := writer.failed_lately()) is not None
+        ]
+        found += self._shortages()
+        version = self.read_blocking(_version, None)
+        if version != migrations.newest():
+            found.append(
+                f"the database has schema version {version}, and this quatrain works with"
+                f" {migrations.newest()}: restart it with the newer one"
+            )
+        return found
+
+    def _shortages(self) -> list[str]:
+        """What this machine is about to run out of; raises StoreUnavailableError."""
+        return []
 
     def _submit(self, job: Job) -> None:
         threads = self._threads or self._resume()
@@ -219,6 +245,5 @@ class Store(ABC):
         self._threads = None
 
 
-@side_by_side(lambda _: ())
-def _beat(connection: Connection, now: int, _: None) -> None:
-    connection.execute(_SQL["beat"], {"now": now})
+def _version(connection: Connection, _now: int, _: None) -> int:
+    return migrations.version_of(connection)

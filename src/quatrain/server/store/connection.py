@@ -55,6 +55,10 @@ SIDE_BY_SIDE: Final[dict[Operation, Place]] = {}
 """The operations that may run while other processes write, and the place of each in its batch."""
 
 
+ALONE: Final[dict[Operation, str]] = {}
+"""The operations that have a table to themselves, and the table."""
+
+
 def side_by_side(place: Place) -> Callable[[O], O]:
     """Mark an operation that is right whatever else is written at the same time.
 
@@ -70,6 +74,20 @@ def side_by_side(place: Place) -> Callable[[O], O]:
 
     def mark(operation: O) -> O:
         SIDE_BY_SIDE[operation] = place
+        return operation
+
+    return mark
+
+
+def alone(table: str) -> Callable[[O], O]:
+    """Mark an operation while which nobody else may write to *table*, not even side by side.
+
+    Nor has anybody begun to before it who has not ended: what others go on to do, they do in sight
+    of all that is committed by now.
+    """
+
+    def mark(operation: O) -> O:
+        ALONE[operation] = table
         return operation
 
     return mark

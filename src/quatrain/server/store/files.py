@@ -84,6 +84,11 @@ class DatabaseFile:
         if not same:
             raise StoreUnavailableError("the database file was removed or replaced while in use")
 
+    def free_bytes(self) -> int:
+        """What is left on the disk for the database to grow. Raises OSError."""
+        found = os.statvfs(self.path.parent)
+        return found.f_bavail * found.f_frsize
+
     def open_lock(self) -> int:
         """A file descriptor for ``flock``; the caller closes it."""
         return os.open(self.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

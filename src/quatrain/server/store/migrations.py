@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _SQL: Final = queries.load("store")
 _SQLITE_TYPES: Final = {
-    # rows of the ledger are never deleted, so a plain rowid grows; AUTOINCREMENT costs a write
+    # the newest row of the ledger is never deleted, so a plain rowid grows; AUTOINCREMENT costs a
+    # write
     "id": "INTEGER PRIMARY KEY",
     "int64": "INTEGER",
     "bytes": "BLOB",
@@ -50,6 +51,12 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
+def version_of(connection: Connection) -> int:
+    """The schema version of a database that has been migrated once."""
+    (current,) = connection.execute(_SQL["current_version"]).fetchone()
+    return int(current)
+
+
 def migrate_postgres(connection: PostgresConnection) -> None:
     """The same on PostgreSQL. Raises psycopg.Error, too; close the connection after that."""
     raw = connection.raw
@@ -69,7 +76,7 @@ def migrate_postgres(connection: PostgresConnection) -> None:
 
 def _run_missing(connection: Connection, types: dict[str, str]) -> None:
     connection.execute(_SQL["create_versions"])
-    (current,) = connection.execute(_SQL["current_version"]).fetchone()
+    current = version_of(connection)
     if current > newest():
         raise ConfigError(
             f"the database has schema version {current}, and this quatrain knows up to "

@@ -35,7 +35,7 @@ from .postgres_listener import Listener
 from .postgres_url import PostgresURL
 from .postgres_writer import PATIENCE, Patience, PostgresWriter
 from .readers import ReaderPool
-from .writer import GroupWriter, Job
+from .writer import GroupWriter, Job, OnBatch
 
 R = TypeVar("R")
 
@@ -51,6 +51,7 @@ class PostgresStore(Store):
         readers: int = 4,
         max_batch: int = 256,
         max_waiting: int = 10_000,
+        on_batch: OnBatch | None = None,
     ) -> None:
         super().__init__()
         self.database = self._url = url
@@ -60,6 +61,7 @@ class PostgresStore(Store):
         self._readers_wanted = readers
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self.database}>"
@@ -87,6 +89,7 @@ class PostgresStore(Store):
                 takes_turns=takes_turns,
                 max_batch=self._max_batch,
                 max_waiting=self._max_waiting,
+                on_batch=self._on_batch,
             )
             for takes_turns in (False, True)
         )

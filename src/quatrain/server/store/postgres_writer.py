@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import psycopg
 
-from .connection import SIDE_BY_SIDE
+from .connection import ALONE, SIDE_BY_SIDE
 from .errors import StoreUnavailableError
 from .gate import Gate
 from .postgres_connection import CLOCK, PostgresConnection, Raw, last_row
 from .postgres_errors import is_conflict, is_locked, is_passing, of_environment
-from .writer import GroupWriter, Job, Outcome, all_failed
+from .writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 
 _TURN: Final = 0x71_75_61_74_72_61_69_6E
 """The advisory lock that those who take turns hold, each until its transaction has ended."""
@@ -64,6 +64,7 @@ class PostgresWriter(GroupWriter):
         takes_turns: bool,
         max_batch: int,
         max_waiting: int,
+        on_batch: OnBatch | None = None,
     ) -> None:
         self._connect = connect
         self._clock = clock
@@ -73,7 +74,7 @@ class PostgresWriter(GroupWriter):
         self._connection: PostgresConnection | None = None
         self.backend = 0
         """What the database calls this connection."""
-        super().__init__(gate, max_batch=max_batch, max_waiting=max_waiting)
+        super().__init__(gate, max_batch=max_batch, max_waiting=max_waiting, on_batch=on_batch)
 
     def disconnect(self) -> None:
         """Close the connection, which takes back what was not committed."""
@@ -116,7 +117,7 @@ class PostgresWriter(GroupWriter):
         now = self._start(connection)
         outcomes: list[Outcome]
         try:
-            outcomes = [(job, job.operation(connection, now, job.argument), None) for job in batch]
+            outcomes = [(job, _done(connection, now, job), None) for job in batch]
         except Exception as exc:
             if is_conflict(exc) or of_environment(exc):
                 raise
@@ -148,10 +149,16 @@ def _place(job: Job) -> tuple[Any, ...]:
     return SIDE_BY_SIDE[job.operation](job.argument)
 
 
+def _done(connection: PostgresConnection, now: int, job: Job) -> Any:
+    if (table := ALONE.get(job.operation)) is not None:
+        connection.raw.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE".encode())
+    return job.operation(connection, now, job.argument)
+
+
 def _apart(connection: PostgresConnection, now: int, job: Job) -> Outcome:
     connection.raw.execute("SAVEPOINT job")
     try:
-        outcome: Outcome = (job, job.operation(connection, now, job.argument), None)
+        outcome: Outcome = (job, _done(connection, now, job), None)
     except Exception as exc:
         if is_conflict(exc) or of_environment(exc):
             raise

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .base import Store, Threads, wall_clock_ms
-from .errors import of_environment
+from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
 from .gate import Gate
 from .readers import ReaderPool
 from .sqlite_writer import SqliteWriter
-from .writer import GroupWriter, Job
+from .writer import GroupWriter, Job, OnBatch
 
 R = TypeVar("R")
+
+_ENOUGH: Final = 32 * 1024 * 1024
+"""Bytes on the disk below which no more work should come: leases are about to be refused."""
 
 
 class SqliteStore(Store):
@@ -29,6 +32,7 @@ class SqliteStore(Store):
         readers: int = 4,
         max_batch: int = 256,
         max_waiting: int = 10_000,
+        on_batch: OnBatch | None = None,
     ) -> None:
         super().__init__()
         self.now_ms = now_ms
@@ -37,6 +41,7 @@ class SqliteStore(Store):
         self._readers_wanted = readers
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
 
     def _prepare(self) -> None:
         self._file.prepare()
@@ -48,6 +53,7 @@ class SqliteStore(Store):
             self.now_ms,
             max_batch=self._max_batch,
             max_waiting=self._max_waiting,
+            on_batch=self._on_batch,
         )
         readers = SqliteReaders(self._file, self._gate, self.now_ms, self._readers_wanted)
         return Threads((writer,), readers)
@@ -58,6 +64,16 @@ class SqliteStore(Store):
 
     def _reason(self, exc: Exception) -> str | None:
         return of_environment(exc) if isinstance(exc, sqlite3.Error | OSError) else None
+
+    def _shortages(self) -> list[str]:
+        try:
+            left = self._file.free_bytes()
+        except OSError as exc:
+            reason = of_environment(exc)
+            raise exc if reason is None else StoreUnavailableError(reason) from exc
+        if left >= _ENOUGH:
+            return []
+        return [f"the disk is nearly full: {left // 1024:,} KiB are left"]
 
 
 class SqliteReaders(ReaderPool[sqlite3.Connection]):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from .errors import StoreUnavailableError, of_environment
 from .files import DatabaseFile
 from .gate import Gate
-from .writer import GroupWriter, Job, Outcome, all_failed
+from .writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 
 
 class SqliteWriter(GroupWriter):
@@ -24,12 +24,13 @@ class SqliteWriter(GroupWriter):
         *,
         max_batch: int,
         max_waiting: int,
+        on_batch: OnBatch | None = None,
     ) -> None:
         self._file = file
         self._now_ms = now_ms
         self._connection: sqlite3.Connection | None = None
         self._lock = -1
-        super().__init__(gate, max_batch=max_batch, max_waiting=max_waiting)
+        super().__init__(gate, max_batch=max_batch, max_waiting=max_waiting, on_batch=on_batch)
 
     def disconnect(self) -> None:
         """Close the connection and the lock; the next batch opens them again."""

@@ -16,15 +16,20 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .connection import Operation
 from .errors import StoreUnavailableError
 from .gate import Gate
+from .heartbeat import beat
 
 _STUCK: Final = 10.0
 """Seconds a batch may take before new work is turned away: twice SQLite's own patience with a
 locked database. A stopped process holds the lock for ever."""
+
+_REMEMBERED: Final = 30.0
+"""Seconds after which a failure is no news any more: only a new change can tell."""
 
 _log: Final = logging.getLogger("quatrain.server.store")
 
@@ -40,16 +45,24 @@ class Job(NamedTuple):
 
 Outcome: TypeAlias = tuple[Job, Any, BaseException | None]
 
+OnBatch: TypeAlias = Callable[[int, float, bool], None]
+"""Called by the writing thread after each transaction: with its number of changes, the seconds that
+it took, and whether it failed."""
+
 
 class GroupWriter(ABC):
     """Owns the connection that writes. ``submit`` never blocks; ``close`` drains."""
 
-    def __init__(self, gate: Gate, *, max_batch: int, max_waiting: int) -> None:
+    def __init__(
+        self, gate: Gate, *, max_batch: int, max_waiting: int, on_batch: OnBatch | None = None
+    ) -> None:
         self._gate = gate
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._on_batch = on_batch
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._began: float | None = None
+        self._failed: tuple[float, str, set[Operation]] | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="quatrain-writer", daemon=True)
         self._thread.start()
@@ -58,6 +71,17 @@ class GroupWriter(ABC):
     def waiting(self) -> int:
         """Operations that are queued."""
         return self._jobs.qsize()
+
+    def failed_lately(self) -> str | None:
+        """Why the last changes were not written, for some time after; None when they were.
+
+        Another change that was written since, a heartbeat say, is no sign that those would be: it
+        may need no room where they do.
+        """
+        failed = self._failed
+        if failed is None or time.monotonic() - failed[0] > _REMEMBERED:
+            return None
+        return failed[1]
 
     def submit(self, job: Job) -> None:
         """Queue *job* for the next transaction, unless that would wait in vain."""
@@ -83,15 +107,29 @@ class GroupWriter(ABC):
         while not stopping:
             batch, stopping = self._next_batch()
             if batch:
-                self._began = time.monotonic()
+                self._began = began = time.monotonic()
                 with self._gate:
                     outcomes = self._write(batch)
                 self._began = None
+                failed = self._note_failures(outcomes)
+                if self._on_batch is not None:
+                    self._on_batch(len(batch), time.monotonic() - began, failed)
                 _deliver(outcomes)
         with self._gate:
             self.disconnect()
         self._ended = True
         self._refuse_waiting()
+
+    def _note_failures(self, outcomes: list[Outcome]) -> bool:
+        """Remember what was not written, until it is; whether any of it was not."""
+        failed = [each for each in outcomes if isinstance(each[2], StoreUnavailableError)]
+        if operations := {job.operation for job, _, _ in failed if job.operation is not beat}:
+            self._failed = time.monotonic(), str(failed[0][2]), operations
+        elif self._failed is not None:
+            written = {job.operation for job, _, exc in outcomes if exc is None}
+            if written & self._failed[2]:
+                self._failed = None
+        return bool(failed)
 
     def _refuse_waiting(self) -> None:
         closed = StoreUnavailableError("the store is closed")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from quatrain.errors import InputError
+from quatrain.server.answers import Page
 from quatrain.server.asgi import Streamed
 from quatrain.server.endpoint import Endpoint, Handler, endpoint
 from quatrain.server.problems import ProblemError
 from quatrain.server.routes import Routes
 from quatrain.server.times import ms_of
 
-from . import render, usage
+from . import answers, render, usage
 from .call import Call
 from .exports import Export
 from .keys import ADMIN, AUDIT_READ, EVIDENCE_READ, RUNS_READ, RUNS_WRITE
@@ -35,7 +36,7 @@ from .schema import (
 # -- keys -----------------------------------------------------------------------------------------
 
 
-async def create_key(call: Call, body: KeyBody) -> dict[str, Any]:
+async def create_key(call: Call, body: KeyBody) -> answers.NewKey:
     """A new key of the caller's tenant; the one time that its secret is told."""
     key, secret = await asyncio.to_thread(
         call.services.keys.create,
@@ -50,7 +51,7 @@ async def create_key(call: Call, body: KeyBody) -> dict[str, Any]:
     return {**render.key(key), "key": secret.reveal()}
 
 
-async def list_keys(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_keys(call: Call, query: PageQuery) -> Page[answers.Key]:
     """Revoked and expired ones too."""
     keys, total = await asyncio.to_thread(
         call.services.keys.page, call.tenant, limit=query.limit, offset=query.offset
@@ -58,7 +59,7 @@ async def list_keys(call: Call, query: PageQuery) -> dict[str, Any]:
     return render.listed(map(render.key, keys), query, total)
 
 
-async def revoke_key(call: Call) -> dict[str, Any]:
+async def revoke_key(call: Call) -> answers.Key:
     """From now on it opens nothing."""
     try:
         key = await asyncio.to_thread(
@@ -75,18 +76,18 @@ async def revoke_key(call: Call) -> dict[str, Any]:
 # -- governed runs --------------------------------------------------------------------------------
 
 
-async def list_abps(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_abps(call: Call, query: PageQuery) -> Page[answers.Abp]:
     """In every state."""
     found = await call.services.abps.page(call.tenant, limit=query.limit, offset=query.offset)
     return render.listed(map(render.abp, found.items), query, found.total)
 
 
-async def get_abp(call: Call) -> dict[str, Any]:
+async def get_abp(call: Call) -> answers.Abp:
     """One of them."""
     return render.abp(await call.services.abps.get(call.tenant, call.path["abp_id"]))
 
 
-async def invoke(call: Call, body: InvokeBody) -> dict[str, Any]:
+async def invoke(call: Call, body: InvokeBody) -> answers.InvokeResult:
     """Judge a payload, and answer it if it may be answered."""
     abp_id = call.path["abp_id"]
     claim = call.claim(f"POST /abps/{abp_id}/invoke", body)
@@ -97,7 +98,7 @@ async def invoke(call: Call, body: InvokeBody) -> dict[str, Any]:
     return render.result(call.tenant, found)
 
 
-async def list_invocations(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_invocations(call: Call, query: PageQuery) -> Page[answers.Invocation]:
     """Of one ABP, oldest first."""
     found = await call.services.invocations.page(
         call.tenant, call.path["abp_id"], limit=query.limit, offset=query.offset
@@ -106,7 +107,7 @@ async def list_invocations(call: Call, query: PageQuery) -> dict[str, Any]:
     return render.listed(rows, query, found.total)
 
 
-async def get_invocation(call: Call) -> dict[str, Any]:
+async def get_invocation(call: Call) -> answers.Invocation:
     """As it is now: a person may have decided since."""
     found = await call.services.invocations.get(
         call.tenant, call.path["abp_id"], call.path["invocation_id"]
@@ -114,7 +115,7 @@ async def get_invocation(call: Call) -> dict[str, Any]:
     return render.invocation(call.tenant, found)
 
 
-async def list_approvals(call: Call, query: ApprovalsQuery) -> dict[str, Any]:
+async def list_approvals(call: Call, query: ApprovalsQuery) -> Page[answers.Approval]:
     """What waits for a person, and what was decided."""
     found = await call.services.approvals.page(
         call.tenant, limit=query.limit, offset=query.offset, state=query.state
@@ -125,7 +126,7 @@ async def list_approvals(call: Call, query: ApprovalsQuery) -> dict[str, Any]:
 # -- network runs ---------------------------------------------------------------------------------
 
 
-async def invoke_network(call: Call, body: RunBody) -> dict[str, Any]:
+async def invoke_network(call: Call, body: RunBody) -> answers.Queued:
     """Queue a run, whether ``async=true`` is said or not: its row tells when it is over."""
     slug = call.path["slug"]
     claim = call.claim(f"POST /networks/{slug}/invoke", body)
@@ -147,13 +148,13 @@ async def invoke_network(call: Call, body: RunBody) -> dict[str, Any]:
     }
 
 
-async def list_runs(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_runs(call: Call, query: PageQuery) -> Page[answers.Run]:
     """Of all networks, newest last."""
     found = await call.services.runs.page(call.tenant, limit=query.limit, offset=query.offset)
     return render.listed(map(render.run, found.items), query, found.total)
 
 
-async def get_run(call: Call) -> dict[str, Any]:
+async def get_run(call: Call) -> answers.Run:
     """One run, as far as it has come."""
     return render.run(await call.services.runs.get(call.tenant, call.path["run_id"]))
 
@@ -161,7 +162,7 @@ async def get_run(call: Call) -> dict[str, Any]:
 # -- evidence -------------------------------------------------------------------------------------
 
 
-async def invocation_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any]:
+async def invocation_evidence(call: Call, query: EvidenceQuery) -> answers.EvidenceExport:
     """Export every pack about an invocation."""
     made = await call.services.exports.of_invocation(
         call.tenant,
@@ -173,7 +174,7 @@ async def invocation_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any
     return await _exported(call, made)
 
 
-async def evidence_package(call: Call, query: PackageQuery) -> dict[str, Any]:
+async def evidence_package(call: Call, query: PackageQuery) -> answers.EvidenceExport:
     """Export every pack about an ABP since a time."""
     made = await call.services.exports.of_abp(
         call.tenant,
@@ -185,7 +186,7 @@ async def evidence_package(call: Call, query: PackageQuery) -> dict[str, Any]:
     return await _exported(call, made)
 
 
-async def _exported(call: Call, made: Export) -> dict[str, Any]:
+async def _exported(call: Call, made: Export) -> answers.EvidenceExport:
     exports = call.services.exports
     if exports.delivery == "presigned":
         url = f"{call.origin}/api/v2{await exports.link(made)}"
@@ -209,7 +210,7 @@ async def linked_export(call: Call, query: LinkQuery) -> Streamed:
 # -- audit and usage ------------------------------------------------------------------------------
 
 
-async def audit_log(call: Call, query: AuditQuery) -> dict[str, Any]:
+async def audit_log(call: Call, query: AuditQuery) -> Page[answers.Entry]:
     """Oldest first, which is the order of times and of sequences."""
     found = await call.services.audit.page(
         call.tenant, query.filter, limit=query.limit, offset=query.offset
@@ -217,7 +218,7 @@ async def audit_log(call: Call, query: AuditQuery) -> dict[str, Any]:
     return render.listed(map(render.entry, found.items), query, found.total)
 
 
-async def usage_summary(call: Call, query: UsageQuery) -> dict[str, Any]:
+async def usage_summary(call: Call, query: UsageQuery) -> answers.UsageSummary:
     """Counts, or on demand the packs themselves."""
     store = call.services.store
     answer = await store.read(usage.summary, call.tenant)

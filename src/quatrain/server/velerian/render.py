@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
+from quatrain.server.answers import Page
 from quatrain.server.times import iso_time
 
+from . import answers
 from .audit import Entry
 from .exports import Delivery, Export
 from .keys import Key
@@ -15,6 +17,8 @@ from .networks import Network
 from .packs import s3_key
 from .records import Abp, Approval, Invocation
 from .runs import Run
+
+T = TypeVar("T")
 
 
 class Part(Protocol):
@@ -31,12 +35,12 @@ class Part(Protocol):
         ...
 
 
-def listed(items: Iterable[Any], part: Part, total: int) -> dict[str, Any]:
+def listed(items: Iterable[T], part: Part, total: int) -> Page[T]:
     """A page of a list."""
     return {"items": list(items), "limit": part.limit, "offset": part.offset, "total": total}
 
 
-def key(found: Key) -> dict[str, Any]:
+def key(found: Key) -> answers.Key:
     """A key without its secret."""
     return {
         "id": found.key_id,
@@ -52,7 +56,7 @@ def key(found: Key) -> dict[str, Any]:
     }
 
 
-def abp(found: Abp) -> dict[str, Any]:
+def abp(found: Abp) -> answers.Abp:
     """An ABP with its policy."""
     return {
         "abp_id": found.abp_id,
@@ -64,10 +68,12 @@ def abp(found: Abp) -> dict[str, Any]:
     }
 
 
-def result(tenant: str, found: Invocation) -> dict[str, Any]:
+def result(tenant: str, found: Invocation) -> answers.InvokeResult:
     """What came of an invocation, as its caller gets it: nothing that is withheld."""
     withheld = found.outcome == "withhold"
-    output = None if withheld or found.output is None else {"text": found.output}
+    output: answers.Output | None = None
+    if found.output is not None and not withheld:
+        output = {"text": found.output}
     return {
         "invocation_id": found.invocation_id,
         "outcome": found.outcome,
@@ -85,7 +91,7 @@ def result(tenant: str, found: Invocation) -> dict[str, Any]:
     }
 
 
-def invocation(tenant: str, found: Invocation) -> dict[str, Any]:
+def invocation(tenant: str, found: Invocation) -> answers.Invocation:
     """A row of an ABP's invocations: what came of it, and from whom and when it was."""
     return {
         **result(tenant, found),
@@ -98,7 +104,7 @@ def invocation(tenant: str, found: Invocation) -> dict[str, Any]:
     }
 
 
-def approval(found: Approval) -> dict[str, Any]:
+def approval(found: Approval) -> answers.Approval:
     """What waits, or waited, for a person."""
     return {
         "approval_id": found.approval_id,
@@ -113,7 +119,7 @@ def approval(found: Approval) -> dict[str, Any]:
     }
 
 
-def network(found: Network) -> dict[str, Any]:
+def network(found: Network) -> answers.Network:
     """A network with its policy."""
     return {
         "slug": found.slug,
@@ -124,7 +130,7 @@ def network(found: Network) -> dict[str, Any]:
     }
 
 
-def run(found: Run) -> dict[str, Any]:
+def run(found: Run) -> answers.Run:
     """A run of a network, as far as it has come."""
     return {
         "run_id": found.run_id,
@@ -145,7 +151,7 @@ def run(found: Run) -> dict[str, Any]:
     }
 
 
-def export(found: Export, delivery: Delivery, url: str) -> dict[str, Any]:
+def export(found: Export, delivery: Delivery, url: str) -> answers.EvidenceExport:
     """Where an export can be downloaded, and until when."""
     return {
         "export_id": found.export_id,
@@ -158,7 +164,7 @@ def export(found: Export, delivery: Delivery, url: str) -> dict[str, Any]:
     }
 
 
-def entry(found: Entry) -> dict[str, Any]:
+def entry(found: Entry) -> answers.Entry:
     """A line of the audit log."""
     return {
         "id": f"aud_{found.id}",

@@ -7,21 +7,15 @@ everything that the platform may do.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
-import importlib
 import inspect
 import logging
-import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
 from quatrain.errors import ConfigError
-
-T = TypeVar("T")
+from quatrain.server.callables import CallFailedError, called, imported, one_line
 
 _log: Final = logging.getLogger("quatrain.server.velerian")
 
@@ -29,7 +23,6 @@ ECHO: Final = "echo"
 """The name of ``echo``, for who has to give one."""
 MAX_OUTPUT: Final = 1_000_000
 """Characters of an answer; more is taken for a mistake."""
-_MAX_REASON: Final = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -68,22 +61,6 @@ def load(name: str) -> Runner:
     return checked(imported(name, "runner"))
 
 
-def imported(name: str, what: str) -> Any:
-    """The object that ``module:path`` names; raises ConfigError, which calls it *what*."""
-    module_name, _, path = name.partition(":")
-    if not (module_name and path):
-        kind = "function" if what == "runner" else "object"
-        raise ConfigError(f"{what} {name!r} is not of the form module:{kind}")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except Exception as exc:
-        # whatever the module does when it is imported: it is the caller's, and can't be used
-        raise ConfigError(f"{what} {name!r} can't be loaded: {one_line(exc)}") from exc
-    return found
-
-
 def checked(runner: Any) -> Runner:
     """*runner*, when it can be called with a request; raises ConfigError."""
     if not callable(runner):
@@ -104,34 +81,10 @@ async def run(runner: Runner, request: Request) -> str:
     cancelled ends a coroutine; a plain runner goes on in its thread, and nobody hears it out.
     """
     try:
-        if inspect.iscoroutinefunction(runner):
-            answer = await runner(request)
-        else:
-            answer = await in_thread(lambda: runner(request))
-            if inspect.isawaitable(answer):  # a callable object may not tell what it is
-                answer = await answer
-    except asyncio.CancelledError as exc:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise _failed(request, exc) from exc  # something of the runner's own was cancelled
-    except (Exception, SystemExit) as exc:
-        raise _failed(request, exc) from exc
+        answer = await called(runner, request, thread="quatrain-runner")
+    except CallFailedError as exc:
+        raise _failed(request, exc.reason) from exc.reason
     return _text(request, answer)
-
-
-def one_line(reason: BaseException | str) -> str:
-    """An exception, or a text, in one line of printable characters that is not too long."""
-    if isinstance(reason, BaseException):
-        try:
-            text = str(reason)
-        except Exception:  # noqa: BLE001 - its __str__ is the runner's code, too
-            text = ""
-        kind = type(reason).__name__
-        reason = f"{kind}: {text}" if text.strip() else kind
-    words = " ".join(reason.split())
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in words)
-    return shown if len(shown) <= _MAX_REASON else f"{shown[: _MAX_REASON - 1]}…"
 
 
 def _text(request: Request, answer: Any) -> str:
@@ -156,29 +109,3 @@ def _refuse(request: Request, reason: str) -> str:
 def _failed(request: Request, exc: BaseException) -> ModelFailedError:
     _log.warning("%s %s: the runner failed", request.kind, request.name, exc_info=exc)
     return ModelFailedError(one_line(exc))
-
-
-async def in_thread(call: Callable[[], T], *, name: str = "quatrain-runner") -> T:
-    """Like ``asyncio.to_thread``, in a thread that never keeps the process from ending."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(outcome: tuple[T | None, BaseException | None]) -> None:
-        if not future.done():
-            future.set_result(outcome)
-
-    def work() -> None:
-        outcome: tuple[T | None, BaseException | None]
-        try:
-            outcome = context.run(call), None
-        except BaseException as exc:  # noqa: BLE001 - it is raised where it is waited for
-            outcome = None, exc
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, outcome)
-
-    threading.Thread(target=work, name=name, daemon=True).start()
-    answer, exc = await future
-    if exc is not None:
-        raise exc if isinstance(exc, Exception) else RuntimeError(one_line(exc))
-    return answer  # type: ignore[return-value]  # T, when nothing was raised

@@ -9,8 +9,17 @@ from typing import Any, Final
 
 import attrs
 
-from quatrain.server.shapes import INT64, JsonObject, between, length, unless_none
+from quatrain.server.shapes import (
+    INT64,
+    IS_TIME,
+    JsonObject,
+    between,
+    length,
+    told,
+    unless_none,
+)
 from quatrain.server.times import ms_of
+from quatrain.server.velocity.values import NOT_BLANK
 
 from . import keys
 from .audit import Filter
@@ -22,6 +31,9 @@ DEFAULT_LIMIT: Final = 50
 MAX_PROMPT: Final = 200_000
 MAX_ATTACHMENTS: Final = 100
 _MAX_WORD: Final = 500
+_NO_NUL: Final = r"[^\x00]*"
+_SAYING: Final = "^" + _NO_NUL + NOT_BLANK.replace("[^", r"[^\x00", 1) + _NO_NUL + "$"
+"""A prompt: neither blank, nor with a NUL character in it."""
 
 
 def _limit() -> Any:
@@ -37,7 +49,7 @@ def _word() -> Any:
 
 
 def _time() -> Any:
-    return attrs.field(default=None, validator=unless_none(_is_time))
+    return attrs.field(default=None, validator=unless_none(IS_TIME))
 
 
 def _prompt(owner: Any, field: Any, value: str) -> None:
@@ -53,10 +65,6 @@ def _few(_: Any, __: Any, value: list[str]) -> None:
         raise ValueError(f"names more than {MAX_ATTACHMENTS} attachments")
     if any(not 1 <= len(name) <= _MAX_WORD for name in value):
         raise ValueError(f"an attachment's id has 1 to {_MAX_WORD} characters")
-
-
-def _is_time(_: Any, __: Any, value: str) -> None:
-    ms_of(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +121,7 @@ class EvidenceQuery:
 class PackageQuery:
     """``GET /abps/{abp_id}/evidence-package``: of packs from this time on, ISO-8601."""
 
-    since: str = attrs.field(validator=_is_time)
+    since: str = attrs.field(validator=IS_TIME)
     format: Format = "json"
 
 
@@ -167,6 +175,17 @@ class KeyBody:
 class RunBody:
     """``POST /networks/{slug}/invoke``."""
 
-    prompt_text: str = attrs.field(validator=_prompt)
+    prompt_text: str = attrs.field(
+        validator=told(_prompt, minLength=1, maxLength=MAX_PROMPT, pattern=_SAYING)
+    )
     metadata: JsonObject | None = None
-    attachment_ids: list[str] | None = attrs.field(default=None, validator=unless_none(_few))
+    attachment_ids: list[str] | None = attrs.field(
+        default=None,
+        validator=unless_none(
+            told(
+                _few,
+                maxItems=MAX_ATTACHMENTS,
+                items={"type": "string", "minLength": 1, "maxLength": _MAX_WORD},
+            )
+        ),
+    )

@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 from quatrain.server.store import Connection, queries
 from quatrain.server.times import iso_time
 
+from . import answers
 from .packs import s3_key
 from .policy import STRICTEST_FIRST
 from .records import AbpState
@@ -16,7 +17,7 @@ RUN_STATES: Final = ("queued", "running", "succeeded", "failed", "blocked")
 _SQL: Final = queries.load("velerian_usage")
 
 
-def summary(connection: Connection, now: int, tenant: str) -> dict[str, Any]:
+def summary(connection: Connection, now: int, tenant: str) -> answers.UsageSummary:
     """The whole of it: a read of the store, and its answer on the wire."""
     params = {"tenant": tenant, "now": now}
     found = connection.execute(_SQL["outcomes"], params).fetchall()
@@ -44,7 +45,7 @@ def summary(connection: Connection, now: int, tenant: str) -> dict[str, Any]:
     }
 
 
-def packs(connection: Connection, _now: int, params: dict[str, Any]) -> list[Any]:
+def packs(connection: Connection, _now: int, params: dict[str, Any]) -> list[answers.Pack]:
     """Some of a tenant's packs, oldest first, as on the wire. *params*: tenant, limit, offset."""
     rows = connection.execute(_SQL["packs"], params)
     return [
@@ -62,7 +63,7 @@ def packs(connection: Connection, _now: int, params: dict[str, Any]) -> list[Any
     ]
 
 
-def _chain(connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
+def _chain(connection: Connection, params: dict[str, Any]) -> answers.Chain:
     row = connection.execute(_SQL["last_pack"], params).fetchone()
     # they are numbered without a gap
     total, head, at = row or (0, None, None)

@@ -11,7 +11,7 @@ from quatrain.server.endpoint import Endpoint, Handler, endpoint
 from quatrain.server.idempotency import InFlight, Once, fingerprint
 from quatrain.server.routes import Routes
 
-from . import render
+from . import answers, render
 from .installs import Caller
 from .records import NewMember, NewTask
 from .sandbox import Sandbox
@@ -42,38 +42,38 @@ class Call:
         return Once(caller, self.key, fingerprint(operation, body))
 
 
-async def whoami(call: Call) -> dict[str, Any]:
+async def whoami(call: Call) -> answers.Whoami:
     """Needs no scope: it is how an extension learns which it has."""
     return render.whoami(await call.data.whoami(call.account), call.caller)
 
 
-async def profile(call: Call) -> dict[str, Any]:
+async def profile(call: Call) -> answers.Profile:
     """Free form."""
     return {"profile": render.json_of(await call.data.profile(call.account))}
 
 
-async def modules(call: Call) -> dict[str, Any]:
+async def modules(call: Call) -> answers.Modules:
     """Completed and in progress."""
     found = await call.data.modules(call.account)
     return {"modules": [render.module_summary(module) for module in found]}
 
 
-async def module(call: Call) -> dict[str, Any]:
+async def module(call: Call) -> answers.Module:
     """One module's output; 404 until it is completed."""
     return render.module(await call.data.module(call.account, call.path["code"]))
 
 
-async def offers(call: Call) -> dict[str, Any]:
+async def offers(call: Call) -> answers.Offers:
     """All of them."""
     return {"offers": [render.offer(offer) for offer in await call.data.offers(call.account)]}
 
 
-async def team(call: Call) -> dict[str, Any]:
+async def team(call: Call) -> answers.Team:
     """All of it."""
     return {"team": [render.member(member) for member in await call.data.team(call.account)]}
 
 
-async def add_member(call: Call, body: NewMember) -> dict[str, Any]:
+async def add_member(call: Call, body: NewMember) -> answers.Created[answers.Member]:
     """Append to the team."""
     claim = call.claim("POST /team", body)
     with call.in_flight.enter(claim):
@@ -83,13 +83,13 @@ async def add_member(call: Call, body: NewMember) -> dict[str, Any]:
     return {"created": render.member(member)}
 
 
-async def partnerships(call: Call) -> dict[str, Any]:
+async def partnerships(call: Call) -> answers.Partnerships:
     """All of them."""
     found = await call.data.partnerships(call.account)
     return {"partnerships": [render.partnership(partnership) for partnership in found]}
 
 
-async def tasks(call: Call) -> dict[str, Any]:
+async def tasks(call: Call) -> answers.Tasks:
     """The backlog, and what is done of it."""
     still_open, completed = await call.data.tasks(call.account)
     return {
@@ -98,7 +98,7 @@ async def tasks(call: Call) -> dict[str, Any]:
     }
 
 
-async def create_task(call: Call, body: NewTask) -> dict[str, Any]:
+async def create_task(call: Call, body: NewTask) -> answers.Created[answers.Task]:
     """Append to the backlog."""
     claim = call.claim("POST /tasks", body)
     with call.in_flight.enter(claim):
@@ -106,7 +106,7 @@ async def create_task(call: Call, body: NewTask) -> dict[str, Any]:
     return {"created": render.task(task)}
 
 
-async def programs(call: Call) -> dict[str, Any]:
+async def programs(call: Call) -> answers.Programs:
     """None unless the founder is on the academy's tier."""
     found = await call.data.programs(call.account)
     return {"programs": [render.program(program) for program in found]}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from quatrain.server.times import iso_time, iso_time_or_none
 
+from . import answers
 from .installs import Caller
 from .records import Account, Member, Module, Offer, Partnership, Program, Task
 
+T = TypeVar("T")
 
-def envelope(caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
+
+def envelope(caller: Caller, data: T) -> answers.Envelope[T]:
     """What every success comes in."""
     return {
         "ok": True,
@@ -23,7 +26,7 @@ def envelope(caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def whoami(account: Account, caller: Caller) -> dict[str, Any]:
+def whoami(account: Account, caller: Caller) -> answers.Whoami:
     """Whom the key acts for, and the extension it belongs to."""
     return {
         "user": {
@@ -42,7 +45,7 @@ def whoami(account: Account, caller: Caller) -> dict[str, Any]:
     }
 
 
-def module_summary(module: Module) -> dict[str, Any]:
+def module_summary(module: Module) -> answers.ModuleSummary:
     """A module, without its output."""
     return {
         "code": module.code,
@@ -52,12 +55,12 @@ def module_summary(module: Module) -> dict[str, Any]:
     }
 
 
-def module(found: Module) -> dict[str, Any]:
+def module(found: Module) -> answers.Module:
     """A module's output."""
     return {"code": found.code, "output": json_of(found.output)}
 
 
-def offer(found: Offer) -> dict[str, Any]:
+def offer(found: Offer) -> answers.Offer:
     """An offer."""
     return {
         "id": found.offer_id,
@@ -69,17 +72,17 @@ def offer(found: Offer) -> dict[str, Any]:
     }
 
 
-def member(found: Member) -> dict[str, Any]:
+def member(found: Member) -> answers.Member:
     """Somebody on the team."""
     return {"name": found.name, "role": found.role, "email": found.email}
 
 
-def partnership(found: Partnership) -> dict[str, Any]:
+def partnership(found: Partnership) -> answers.Partnership:
     """A partner."""
     return {"name": found.name, "type": found.type, "contact": found.contact}
 
 
-def task(found: Task) -> dict[str, Any]:
+def task(found: Task) -> answers.Task:
     """An action, with all seven fields; null where absent."""
     return {
         "module_source": found.module_source,
@@ -92,7 +95,7 @@ def task(found: Task) -> dict[str, Any]:
     }
 
 
-def completed_task(found: Task) -> dict[str, Any]:
+def completed_task(found: Task) -> answers.CompletedTask:
     """An action that is done."""
     return {
         "id": found.task_id,
@@ -101,7 +104,7 @@ def completed_task(found: Task) -> dict[str, Any]:
     }
 
 
-def program(found: Program) -> dict[str, Any]:
+def program(found: Program) -> answers.Program:
     """A program of the academy."""
     return {
         "id": found.id,

@@ -13,7 +13,7 @@ from typing import Any, Final, get_args
 import attrs
 
 from quatrain.models.velocity import EventType, Scope
-from quatrain.server.shapes import Validator, length
+from quatrain.server.shapes import Validator, keywords_of, length, told
 
 MAX_TEXT: Final = 2_000
 MAX_NAME: Final = 200
@@ -22,6 +22,9 @@ MAX_CODE: Final = 50
 
 SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 EVENTS: Final[dict[str, EventType]] = {event: event for event in get_args(EventType)}
+
+NOT_BLANK: Final = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""A character that ``str.strip`` leaves, in every dialect of regular expressions."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -36,7 +39,7 @@ def filled(at_most: int) -> Validator:
             raise ValueError("must not be blank")
         storable(value)
 
-    return check
+    return told(check, minLength=1, maxLength=at_most, pattern=NOT_BLANK)
 
 
 def storable(value: str) -> None:
@@ -54,7 +57,7 @@ def unless_empty(validator: Validator) -> Validator:
         if value:
             validator(owner, field, value)
 
-    return check
+    return told(check, anyOf=[{"maxLength": 0}, keywords_of(validator)])
 
 
 def one_of(allowed: Any) -> Validator:
@@ -65,11 +68,10 @@ def one_of(allowed: Any) -> Validator:
         if value not in values:
             raise ValueError(f"must be one of {', '.join(values)}")
 
-    return check
+    return told(check, enum=list(values))
 
 
-def day(_: Any, __: attrs.Attribute[Any], value: str) -> None:
-    """``YYYY-MM-DD``, and a day that there is."""
+def _day(_: Any, __: attrs.Attribute[Any], value: str) -> None:
     # fromisoformat alone would take a week's date, and one without hyphens
     if _DATE.fullmatch(value):
         try:
@@ -81,11 +83,18 @@ def day(_: Any, __: attrs.Attribute[Any], value: str) -> None:
     raise ValueError("must be a date that there is, as YYYY-MM-DD")
 
 
-def email(owner: Any, field: attrs.Attribute[Any], value: str) -> None:
-    """Not more than an @: whether mail arrives is found out by sending it."""
+day: Final = told(_day, format="date")
+"""``YYYY-MM-DD``, and a day that there is."""
+
+
+def _email(owner: Any, field: attrs.Attribute[Any], value: str) -> None:
     filled(MAX_EMAIL)(owner, field, value)
     if "@" not in value:
         raise ValueError("must hold an @")
+
+
+email: Final = told(_email, minLength=1, maxLength=MAX_EMAIL, pattern="@")
+"""Not more than an @: whether mail arrives is found out by sending it."""
 
 
 def none_if_empty(value: str | None) -> str | None:

@@ -29,9 +29,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import attrs
 
 from quatrain.errors import ConfigError
+from quatrain.server.callables import imported, one_line
 from quatrain.server.shapes import Shape
 from quatrain.server.store import Connection
-from quatrain.server.velerian.runner import imported, one_line
 
 from .wallet import MAX_MICROS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -11,7 +11,7 @@ from quatrain.server.endpoint import Endpoint, Handler, endpoint
 from quatrain.server.problems import Fault, ProblemError, validation_failed
 from quatrain.server.routes import Routes
 
-from . import render
+from . import answers, render
 from .call import Call, connect_page
 from .proxy import ExecuteBody
 from .stream import EventStream
@@ -21,7 +21,7 @@ MAX_SLUGS: Final = 100
 """Tokens that are asked for at once."""
 
 
-async def list_connections(call: Call) -> dict[str, Any]:
+async def list_connections(call: Call) -> answers.Connections:
     """Those that the app may use, and what else there is to connect."""
     found = {each.slug: each for each in await call.services.connections.of(call.caller)}
     used = [
@@ -35,13 +35,13 @@ async def list_connections(call: Call) -> dict[str, Any]:
     return {"connections": used + others}
 
 
-async def list_integrations(call: Call) -> dict[str, Any]:
+async def list_integrations(call: Call) -> answers.Integrations:
     """The whole catalogue."""
     del call
     return {"integrations": [render.integration(known) for known in CATALOGUE.values()]}
 
 
-async def get_integration(call: Call) -> dict[str, Any]:
+async def get_integration(call: Call) -> answers.Integration:
     """One of it."""
     known = CATALOGUE.get(call.path["slug"])
     if known is None:
@@ -49,7 +49,7 @@ async def get_integration(call: Call) -> dict[str, Any]:
     return render.integration(known)
 
 
-async def get_token(call: Call) -> dict[str, Any]:
+async def get_token(call: Call) -> answers.Token:
     """What opens the connection, renewed if it expires within minutes."""
     return render.token(await call.services.connections.token(call.caller, call.path["slug"]))
 
@@ -62,7 +62,7 @@ class BulkQuery:
     """With commas between."""
 
 
-async def get_tokens(call: Call, query: BulkQuery) -> dict[str, Any]:
+async def get_tokens(call: Call, query: BulkQuery) -> answers.Tokens:
     """Several at once; null for what can't be used."""
     slugs = list(dict.fromkeys(query.slugs.split(",")))
     if not all(slugs) or len(slugs) > MAX_SLUGS:
@@ -98,7 +98,7 @@ class UsageQuery:
     period: Window = "month"
 
 
-async def balance(call: Call) -> dict[str, Any]:
+async def balance(call: Call) -> answers.Balance:
     """What is left to spend."""
     wallet = (await call.services.wallets.state(call.tenant)).wallet
     return {
@@ -108,12 +108,12 @@ async def balance(call: Call) -> dict[str, Any]:
     }
 
 
-async def spend_caps(call: Call) -> dict[str, Any]:
+async def spend_caps(call: Call) -> answers.SpendCaps:
     """What may be spent, and what was."""
     return (await call.services.wallets.state(call.tenant)).caps_as_json()
 
 
-async def usage(call: Call, query: UsageQuery) -> dict[str, Any]:
+async def usage(call: Call, query: UsageQuery) -> answers.Usage:
     """What was spent this day, or this month, and with whom."""
     return (await call.services.wallets.usage(call.tenant, query.period)).as_json()
 
@@ -121,7 +121,7 @@ async def usage(call: Call, query: UsageQuery) -> dict[str, Any]:
 # -- data -----------------------------------------------------------------------------------------
 
 
-async def execute(call: Call, body: ExecuteBody) -> Any:
+async def execute(call: Call, body: ExecuteBody) -> answers.Executed:
     """Do an action."""
     claim = call.claim("POST /v1/execute", body)
     return await call.services.proxy.execute(call.caller, body, claim)

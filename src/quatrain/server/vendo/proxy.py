@@ -8,7 +8,6 @@ modes" and "Errors".
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -18,13 +17,13 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from quatrain.server import jsontext
+from quatrain.server.callables import CallFailedError, called, one_line
 from quatrain.server.idempotency import InFlight, Once, answered, once
 from quatrain.server.problems import RefusedError, accepted
 from quatrain.server.shapes import JsonObject, length
 from quatrain.server.store import Connection, Store, StoreUnavailableError
-from quatrain.server.velerian.runner import in_thread, one_line
 
-from . import wallet
+from . import answers, wallet
 from .actions import Action, ActionContext, ActionError
 from .broker import usable_by
 from .records import (
@@ -126,7 +125,9 @@ class DataProxy:
         self._wake = wake
         self._under_way: set[asyncio.Task[str]] = set()
 
-    async def execute(self, caller: Caller, body: ExecuteBody, claim: Once | None) -> Any:
+    async def execute(
+        self, caller: Caller, body: ExecuteBody, claim: Once | None
+    ) -> answers.Executed:
         """``{"data": …}``: what the action answers, or answered to the same request before.
 
         Raises ProblemError for arguments that do not fit and for a request that is under way, and
@@ -142,9 +143,10 @@ class DataProxy:
         job = Job(action, args, caller, claim)
         work = self._run_here(job) if action.run_here else self._run_own(job)
         try:
-            return json.loads(await self._to_its_end(work))
+            answer: answers.Executed = json.loads(await self._to_its_end(work))
         finally:
             self._wake()
+        return answer
 
     async def _to_its_end(self, work: Coroutine[Any, Any, str]) -> str:
         """What comes of *work*, which goes on when the caller has gone: it may have begun to act.
@@ -203,19 +205,9 @@ async def _call(job: Job) -> str:
     run = action.run
     assert run is not None  # noqa: S101  every action has one of the two
     try:
-        if inspect.iscoroutinefunction(run):
-            answer = await run(job.args, context)
-        else:
-            answer = await in_thread(lambda: run(job.args, context), name="quatrain-action")
-            if inspect.isawaitable(answer):  # a callable object may not tell what it is
-                answer = await answer
-    except asyncio.CancelledError as exc:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise _failed(action, exc) from exc  # something of the action's own was cancelled
-    except (Exception, SystemExit) as exc:
-        raise _failed(action, exc) from exc
+        answer = await called(run, job.args, context, thread="quatrain-action")
+    except CallFailedError as exc:
+        raise _failed(action, exc.reason) from exc.reason
     return _text(action, answer)
 
 

@@ -8,16 +8,16 @@ connection (``metadata.region``), or ``credential.access_token`` for that token.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from quatrain._catalogue import CATALOGUE, Known
 from quatrain.server.times import iso_time, iso_time_or_none
 
+from . import answers
 from .connections import CONNECTED, OAUTH, STATIC, Connection
 from .tokens import Token
 
 
-def connection(found: Connection, setup_url: str | None) -> dict[str, Any]:
+def connection(found: Connection, setup_url: str | None) -> answers.Connection:
     """As its app sees it; one that does not work says where a person can mend that."""
     known = CATALOGUE[found.slug]
     return {
@@ -36,7 +36,7 @@ def connection(found: Connection, setup_url: str | None) -> dict[str, Any]:
     }
 
 
-def available(known: Known, setup_url: str) -> dict[str, Any]:
+def available(known: Known, setup_url: str) -> answers.Available:
     """What the app has no connection to."""
     return {
         "id": None,
@@ -51,7 +51,7 @@ def available(known: Known, setup_url: str) -> dict[str, Any]:
     }
 
 
-def integration(known: Known) -> dict[str, Any]:
+def integration(known: Known) -> answers.Integration:
     """What can be connected."""
     how = "by a grant, which is simulated here, or with a key" if known.oauth else "with a key"
     return {
@@ -71,7 +71,7 @@ def profile(known: Known) -> str:
     return OAUTH if known.oauth else STATIC
 
 
-def token(found: Token) -> dict[str, Any]:
+def token(found: Token) -> answers.Token:
     """What opens a connection, for the one who asked."""
     return {
         "access_token": found.access.reveal(),
@@ -80,7 +80,10 @@ def token(found: Token) -> dict[str, Any]:
     }
 
 
-def _bootstrap(known: Known) -> dict[str, Any]:
+def _bootstrap(known: Known) -> answers.Bootstrap:
     # the first is the token's; what else a program may want is not known here
-    variable = {"name": known.env_vars[0], "value_from": "credential.access_token"}
+    variable: answers.Variable = {
+        "name": known.env_vars[0],
+        "value_from": "credential.access_token",
+    }
     return {"vars": [variable], "restart": "gateway"}

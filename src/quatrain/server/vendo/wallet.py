@@ -18,6 +18,7 @@ from quatrain.server.problems import accepted
 from quatrain.server.store import Connection, Store, queries
 from quatrain.server.times import iso_time
 
+from . import answers
 from .events import emit_to_tenant
 from .records import VendoRefusedError
 
@@ -91,7 +92,7 @@ class State:
     wallet: Wallet
     used: dict[Window, int]
 
-    def caps_as_json(self) -> dict[str, Any]:
+    def caps_as_json(self) -> answers.SpendCaps:
         """The caps and what counts against them, as they are answered."""
         return {
             "daily_micros": self.wallet.daily_micros,
@@ -110,7 +111,7 @@ class Usage:
     """Milliseconds since 1970."""
     by_provider: dict[str, int]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> answers.Usage:
         """As it is answered."""
         return {
             "period": self.period,

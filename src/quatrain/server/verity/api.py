@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from quatrain.server.api import PlatformAPI, bearer, forbidden, unauthenticated
-from quatrain.server.asgi import Receive, Scope
+from quatrain.server.asgi import ROUTE, Receive, Scope
 from quatrain.server.keys import KeyRing, Principal
 from quatrain.server.ledger import (
     EffectNotFoundError,
@@ -30,7 +30,7 @@ from quatrain.server.problems import (
 )
 from quatrain.server.times import iso_time
 
-from .endpoints import OF_ALL, OF_NAMESPACE, Call, Operation
+from .endpoints import OF_ALL, OF_NAMESPACE, OF_TRAIL, Call, Operation
 from .schema import MAX_NAMESPACE
 
 _STATUS_OF: Final[dict[type[RefusedError], int]] = {
@@ -41,6 +41,7 @@ _STATUS_OF: Final[dict[type[RefusedError], int]] = {
     LeaseExpiredError: 410,
 }
 _ALL: Final = "/effects"
+_TRAIL: Final = "/trail"
 
 
 class VerityAPI(PlatformAPI):
@@ -95,10 +96,12 @@ def _route(scope: Scope) -> tuple[Operation, str]:
     head, _, verb = path.rpartition("/")
     operation = OF_NAMESPACE.get(verb) if head.startswith(f"{_ALL}/") else None
     if operation is None:
-        if path != _ALL:
+        if path not in {_ALL, _TRAIL}:
             raise not_found()
-        operation, namespace = OF_ALL, ""
+        operation, namespace = (OF_ALL if path == _ALL else OF_TRAIL), ""
+        scope[ROUTE] = path
     else:
+        scope[ROUTE] = f"{_ALL}/{{namespace}}/{verb}"
         namespace = head[len(_ALL) + 1 :]
         if not 1 <= len(namespace) <= MAX_NAMESPACE:
             text = f"must have 1 to {MAX_NAMESPACE:,} characters"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-from quatrain.server.cursors import cursor, row_of
+from quatrain.server.cursors import cursor, pair_cursor, pair_of, row_of
 from quatrain.server.endpoint import Endpoint, endpoint
 from quatrain.server.keys import Principal, Scope
-from quatrain.server.ledger import EffectId, Filter, Holder, Ledger
+from quatrain.server.ledger import EffectId, Filter, Holder, Ledger, Place
 from quatrain.server.times import iso_time
 
-from . import render
+from . import answers, render
 from .schema import (
     CommitBody,
     EffectQuery,
@@ -25,6 +25,7 @@ from .schema import (
     RenewBody,
     ReportObserveBody,
     ResetBody,
+    TrailQuery,
 )
 
 
@@ -45,7 +46,7 @@ class Call:
         return Holder(self.effect(body.effect_key), body.fence_token, body.lease_token)
 
 
-async def lease(call: Call, body: LeaseBody) -> dict[str, Any]:
+async def lease(call: Call, body: LeaseBody) -> answers.Leased:
     """Begin an effect, or learn how it ended."""
     answer = await call.ledger.lease(
         call.effect(body.effect_key),
@@ -63,7 +64,7 @@ async def lease(call: Call, body: LeaseBody) -> dict[str, Any]:
     return render.cached(answer, body.effect_key)
 
 
-async def commit(call: Call, body: CommitBody) -> dict[str, Any]:
+async def commit(call: Call, body: CommitBody) -> answers.Settled:
     """Settle an effect with its result."""
     answer = await call.ledger.commit(
         call.holder(body), result=body.result, source=body.source, run_id=body.run_id
@@ -75,7 +76,7 @@ async def commit(call: Call, body: CommitBody) -> dict[str, Any]:
     )
 
 
-async def fail(call: Call, body: FailBody) -> dict[str, Any]:
+async def fail(call: Call, body: FailBody) -> answers.Settled:
     """Settle an effect with its error."""
     answer = await call.ledger.fail(
         call.holder(body), error=body.error, source=body.source, run_id=body.run_id
@@ -87,13 +88,13 @@ async def fail(call: Call, body: FailBody) -> dict[str, Any]:
     )
 
 
-async def renew(call: Call, body: RenewBody) -> dict[str, Any]:
+async def renew(call: Call, body: RenewBody) -> answers.Renewed:
     """Hold a lease longer."""
     answer = await call.ledger.renew(call.holder(body), extension_ms=body.extension_ms)
     return {"status": "renewed", "leaseExpiresAt": iso_time(answer.lease_expires_at)}
 
 
-async def report_observe(call: Call, body: ReportObserveBody) -> dict[str, Any]:
+async def report_observe(call: Call, body: ReportObserveBody) -> answers.Observed:
     """Tell the audit trail what an observe found."""
     answer = await call.ledger.report_observe(
         call.holder(body), hit=body.hit, duration_ms=body.duration_ms
@@ -105,7 +106,7 @@ async def report_observe(call: Call, body: ReportObserveBody) -> dict[str, Any]:
     }
 
 
-async def reset(call: Call, body: ResetBody) -> dict[str, Any]:
+async def reset(call: Call, body: ResetBody) -> answers.Effect:
     """Let an effect that failed or expired begin again."""
     found = await call.ledger.reset(
         call.effect(body.effect_key), reason=body.reason, by=call.principal.key_name
@@ -113,13 +114,13 @@ async def reset(call: Call, body: ResetBody) -> dict[str, Any]:
     return render.effect(found, payloads=True)
 
 
-async def get_effect(call: Call, query: EffectQuery) -> dict[str, Any]:
+async def get_effect(call: Call, query: EffectQuery) -> answers.Effect:
     """One effect with its payloads."""
     found = await call.ledger.get(call.effect(query.effect_key))
     return render.effect(found, payloads=True)
 
 
-async def get_events(call: Call, query: EventsQuery) -> dict[str, Any]:
+async def get_events(call: Call, query: EventsQuery) -> answers.Scroll[answers.Event]:
     """A page of an effect's audit trail, oldest first."""
     page = await call.ledger.events(
         call.effect(query.effect_key), limit=query.limit, after=row_of(query.cursor) or 0
@@ -130,7 +131,7 @@ async def get_events(call: Call, query: EventsQuery) -> dict[str, Any]:
     }
 
 
-async def list_effects(call: Call, query: ListQuery) -> dict[str, Any]:
+async def list_effects(call: Call, query: ListQuery) -> answers.Scroll[answers.Effect]:
     """A page of the caller's effects, newest first."""
     wanted = Filter(
         namespace=query.namespace,
@@ -149,6 +150,20 @@ async def list_effects(call: Call, query: ListQuery) -> dict[str, Any]:
     return {
         "items": [render.effect(item, payloads=query.payloads) for item in page.items],
         "nextCursor": cursor(page.next),
+    }
+
+
+async def get_trail(call: Call, query: TrailQuery) -> answers.Scroll[answers.Trail]:
+    """A page of the audit trails of the caller's effects, effect by effect."""
+    page = await call.ledger.trail(
+        call.principal.realm_id,
+        namespace=query.namespace,
+        limit=query.limit,
+        after=Place(*(pair_of(query.cursor) or (0, 0))),
+    )
+    return {
+        "items": [render.trail(item) for item in page.items],
+        "nextCursor": pair_cursor(page.next),
     }
 
 
@@ -175,3 +190,6 @@ OF_NAMESPACE: Final[Mapping[str, Operation]] = {
 
 OF_ALL: Final = Operation("GET", Scope.READ, endpoint(list_effects))
 """``/effects`` itself."""
+
+OF_TRAIL: Final = Operation("GET", Scope.READ, endpoint(get_trail))
+"""``/trail``: the audit trail of all effects."""

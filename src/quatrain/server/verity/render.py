@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal, TypeAlias, cast
 
-from quatrain.server.ledger import Cached, Effect, Event, Granted, Settled, Status
+from quatrain.server.ledger import (
+    Cached,
+    Effect,
+    EffectTrail,
+    Event,
+    EventType,
+    Granted,
+    Line,
+    Settled,
+    Status,
+)
 from quatrain.server.times import iso_time
+
+from . import answers
+
+Word: TypeAlias = Literal["accepted", "already_committed", "recorded", "already_failed"]
 
 
 def effect_id(row: int) -> str:
@@ -14,7 +28,7 @@ def effect_id(row: int) -> str:
     return f"eff_{row:012x}"
 
 
-def granted(answer: Granted, effect_key: str, lease_token: str) -> dict[str, Any]:
+def granted(answer: Granted, effect_key: str, lease_token: str) -> answers.Granted:
     """The answer to a lease that the caller now holds."""
     return {
         "status": "granted",
@@ -27,20 +41,30 @@ def granted(answer: Granted, effect_key: str, lease_token: str) -> dict[str, Any
     }
 
 
-def cached(answer: Cached, effect_key: str) -> dict[str, Any]:
+def cached(answer: Cached, effect_key: str) -> answers.CachedResult | answers.CachedError:
     """The answer to a lease of an effect that is settled."""
-    completed = answer.status is Status.COMMITTED
+    if answer.status is Status.COMMITTED:
+        return {
+            "status": "cached_completed",
+            "effectId": effect_id(answer.effect_id),
+            "effectKey": effect_key,
+            "fenceToken": answer.fence_token,
+            "leaseToken": None,
+            "cachedResult": json.loads(answer.payload),
+        }
     return {
-        "status": "cached_completed" if completed else "cached_failed",
+        "status": "cached_failed",
         "effectId": effect_id(answer.effect_id),
         "effectKey": effect_key,
         "fenceToken": answer.fence_token,
         "leaseToken": None,
-        "cachedResult" if completed else "cachedError": json.loads(answer.payload),
+        "cachedError": json.loads(answer.payload),
     }
 
 
-def settled(answer: Settled, first: tuple[str, str], repeated: tuple[str, str]) -> dict[str, Any]:
+def settled(
+    answer: Settled, first: tuple[Word, str], repeated: tuple[Word, str]
+) -> answers.Settled:
     """The answer to a commit or a fail; *first* and *repeated* are (status, message)."""
     status, message = repeated if answer.repeated else first
     return {
@@ -51,17 +75,17 @@ def settled(answer: Settled, first: tuple[str, str], repeated: tuple[str, str]) 
     }
 
 
-def effect(found: Effect, *, payloads: bool) -> dict[str, Any]:
+def effect(found: Effect, *, payloads: bool) -> answers.Effect:
     """One effect of the query API."""
     until = found.lease_expires_at
-    facts = {
+    facts: answers.Effect = {
         "effectId": effect_id(found.id),
         "namespace": found.namespace,
         "effectKey": found.effect_key,
         "effectName": found.effect_name,
         "status": found.status,
         "fenceToken": found.fence_token,
-        "attempts": found.fence_token,
+        "attempts": found.fence_token - found.first_fence + 1,
         "agentId": found.agent_id,
         "workflowName": found.workflow_name,
         "caseId": found.case_id,
@@ -78,16 +102,28 @@ def effect(found: Effect, *, payloads: bool) -> dict[str, Any]:
     return facts
 
 
-def event(line: Event) -> dict[str, Any]:
+def event(line: Event | Line) -> answers.Event:
     """One line of an audit trail."""
     return {
         "seq": line.seq,
-        "type": line.type,
+        "type": cast("EventType", line.type),  # one to come is told as it is
         "at": iso_time(line.at),
         "fenceToken": line.fence_token,
         "agentId": line.agent_id,
         "runId": line.run_id,
         "detail": _payload(line.detail),
+    }
+
+
+def trail(found: EffectTrail) -> answers.Trail:
+    """An effect and lines of its audit trail."""
+    return {
+        "effectId": effect_id(found.effect_id),
+        "namespace": found.namespace,
+        "effectKey": found.effect_key,
+        "status": Status(found.status),
+        "fenceToken": found.fence_token,
+        "events": [event(line) for line in found.lines],
     }
 
 

@@ -130,6 +130,16 @@ class ListQuery:
 
 
 @attrs.frozen(kw_only=True)
+class TrailQuery:
+    """``GET /trail``."""
+
+    namespace: str | None = None
+    limit: int = attrs.field(default=1_000, validator=between(1, 1_000))
+    """Lines, and effects that have none."""
+    cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class EffectQuery:
     """``GET /effects/{namespace}/effect``."""
 

@@ -6,11 +6,13 @@
 INSERT INTO effects (
   realm_id, namespace, effect_key, effect_name, status, fence_token, lease_token_hash,
   lease_duration_ms, lease_expires_at, agent_id, workflow_name, case_id, run_id, input_json,
-  created_at, updated_at
+  created_at, updated_at, first_fence
 ) VALUES (
-  :realm_id, :namespace, :effect_key, :effect_name, 'RUNNING', 1, :lease_token_hash,
+  :realm_id, :namespace, :effect_key, :effect_name, 'RUNNING',
+  1 + coalesce((SELECT floor FROM fence_floors WHERE realm_id = :realm_id), 0), :lease_token_hash,
   :lease_duration_ms, :now + :lease_duration_ms, :agent_id, :workflow_name, :case_id, :run_id,
-  :input_json, :now, :now
+  :input_json, :now, :now,
+  1 + coalesce((SELECT floor FROM fence_floors WHERE realm_id = :realm_id), 0)
 )
 ON CONFLICT (realm_id, namespace, effect_key) DO UPDATE SET
   status = 'RUNNING',
@@ -31,7 +33,7 @@ ON CONFLICT (realm_id, namespace, effect_key) DO UPDATE SET
   updated_at = excluded.updated_at
 WHERE effects.status = 'RESET'
    OR (effects.status = 'RUNNING' AND effects.lease_expires_at <= :now)
-RETURNING id, fence_token, lease_expires_at, prior_expires_at
+RETURNING id, fence_token, first_fence, lease_expires_at, prior_expires_at
 
 -- renew --
 -- Never shortens. A lease that has run out is not revived: others may be about to begin.
@@ -73,7 +75,41 @@ UPDATE effects SET
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND (status = 'FAILED' OR (status = 'RUNNING' AND lease_expires_at <= :now))
-RETURNING id, fence_token, agent_id, run_id, prior_expires_at
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, prior_expires_at
+
+-- resolve_done --
+-- An operator's commit, under a fence of its own: what the last holder still sends is refused. The
+-- token that goes with it is nobody's.
+UPDATE effects SET
+  status = 'COMMITTED', result = :result, source = 'resolved', fence_token = fence_token + 1,
+  lease_token_hash = :lease_token_hash, prior_expires_at = lease_expires_at,
+  lease_expires_at = NULL, updated_at = :now
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+  AND status = 'RUNNING' AND lease_expires_at <= :now
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, prior_expires_at
+
+-- resolve_not_done --
+-- A reset of what has run out, and of nothing else.
+UPDATE effects SET
+  status = 'RESET', prior_expires_at = lease_expires_at, lease_expires_at = NULL,
+  updated_at = :now
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+  AND status = 'RUNNING' AND lease_expires_at <= :now
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, prior_expires_at
+
+-- release --
+-- The lease ends now and its holder is refused from now on; as after any lease that ran out, the
+-- next one observes first, for the action may have happened.
+UPDATE effects SET
+  fence_token = fence_token + 1, lease_token_hash = :lease_token_hash, lease_expires_at = :now,
+  updated_at = :now
+WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+  AND status = 'RUNNING' AND lease_expires_at > :now
+  AND fence_token = coalesce(:seen_fence, fence_token)
+RETURNING id, fence_token, agent_id
 
 -- state --
 -- What a refusal is explained from.

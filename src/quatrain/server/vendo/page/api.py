@@ -21,6 +21,7 @@ import attrs
 from quatrain._catalogue import CATALOGUE, Known
 from quatrain._secret import Secret
 from quatrain.errors import InputError
+from quatrain.server import webforms, webpages
 from quatrain.server.asgi import REQUEST_ID, ClientGoneError, Receive, Scope, Send
 from quatrain.server.endpoint import read_body
 from quatrain.server.problems import ProblemError, accepted, internal_error
@@ -37,23 +38,13 @@ from quatrain.server.vendo.records import (
     VendoRefusedError,
 )
 from quatrain.server.vendo.sealing import Ring
+from quatrain.server.webpages import Answer, Headers, PageError
 
 from . import answers, consent, forms, visits
-from .answers import Answer
 from .forms import Ticket
 from .visits import Outcome, Visit, VisitOverError, VisitRefusedError
 
 _log: Final = logging.getLogger("quatrain.server")
-
-
-class RefusedPageError(Exception):
-    """A page that says why nothing goes on here."""
-
-    def __init__(self, status: int, title: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.title = title
-        self.message = message
 
 
 @attrs.frozen
@@ -77,7 +68,7 @@ class _Request:
         try:
             return CATALOGUE[slug]
         except KeyError:
-            raise RefusedPageError(
+            raise PageError(
                 404,
                 "There is no such integration",
                 f"This platform knows none by the name “{slug[:50]}”.",
@@ -120,8 +111,8 @@ class ConnectPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, always with a page."""
-        if not answers.is_loaded():  # most platforms never show one
-            await asyncio.to_thread(answers.load)
+        if not answers.PAGES.is_loaded:  # most platforms never show one
+            await asyncio.to_thread(answers.PAGES.load)
         try:
             operation, path = self._routes.find(scope)
             answer = await operation(_Request(scope, receive, path))
@@ -129,14 +120,14 @@ class ConnectPage:
             raise
         except Exception as exc:  # noqa: BLE001 - it is answered, and logged where nobody expected it
             answer = self._refusal(scope, exc)
-        await answers.send(send, answer)
+        await webpages.send(send, answer)
 
     # -- what there is to do ----------------------------------------------------------------------
 
     async def begin(self, request: _Request) -> Answer:
         """Check what the app sent the person with, and take it out of the address."""
         try:
-            sent = forms.fields(request.scope["query_string"])
+            sent = webforms.fields(request.scope["query_string"])
         except InputError as exc:
             raise _bad_link(str(exc)) from None
         caller = await self._admit(sent.get("app_key", ""))
@@ -172,7 +163,7 @@ class ConnectPage:
         sent = await self._form(shown)
         decision = sent.get("decision")
         if decision not in {"connect", "deny"}:
-            raise RefusedPageError(400, "That did not work", "The form says neither yes nor no.")
+            raise PageError(400, "That did not work", "The form says neither yes nor no.")
         key = None
         if decision == "connect" and not shown.known.oauth and shown.visit.outcome is None:
             try:
@@ -190,16 +181,16 @@ class ConnectPage:
 
     async def asset(self, request: _Request) -> Answer:
         """The style sheet."""
-        answer = answers.asset(request.path["name"])
+        answer = answers.PAGES.asset(request.path["name"])
         if answer is None:
-            raise RefusedPageError(404, "Nothing here", "There is nothing at this address.")
+            raise PageError(404, "Nothing here", "There is nothing at this address.")
         return answer
 
     # -- how it is done ---------------------------------------------------------------------------
 
     async def _admit(self, app_key: str) -> Caller:
         if not app_key:
-            raise RefusedPageError(
+            raise PageError(
                 401,
                 "Open this page from an app",
                 "This address needs the key of the app that asks for the connection, where to go"
@@ -210,7 +201,7 @@ class ConnectPage:
             if caller.connection_id is not None:
                 raise AppUnknownError("this is the key of a connection, not of an app")
         except VendoRefusedError as refusal:
-            raise RefusedPageError(
+            raise PageError(
                 refusal.status,
                 "This app is not known here",
                 f"The link was refused: {refusal}. Tell whoever runs the app.",
@@ -239,17 +230,17 @@ class ConnectPage:
     async def _form(self, shown: _Shown) -> dict[str, str]:
         """The form, when it surely is one of this visit's page."""
         scope = shown.request.scope
-        elsewhere = RefusedPageError(
+        elsewhere = PageError(
             403,
             "That did not come from this page",
             "Nothing was changed. Go back to the app and start again.",
         )
-        if not forms.from_own_page(scope) or not forms.is_form(scope):
+        if not webforms.from_own_page(scope) or not webforms.is_form(scope):
             raise elsewhere
         try:
-            sent = forms.fields(await read_body(shown.request.receive))
+            sent = webforms.fields(await read_body(shown.request.receive))
         except InputError as exc:
-            raise RefusedPageError(400, "That did not work", str(exc)) from None
+            raise PageError(400, "That did not work", str(exc)) from None
         presented = sent.get("form_token", "").encode()
         if not hmac.compare_digest(presented, shown.ticket.form_token.encode()):
             raise elsewhere
@@ -282,9 +273,9 @@ class ConnectPage:
 
     def _refusal(self, scope: Scope, exc: Exception) -> Answer:
         """The page of what can't be done."""
-        headers: answers.Headers = ()
+        headers: Headers = ()
         match exc:
-            case RefusedPageError():
+            case PageError():
                 status, title, message = exc.status, exc.title, exc.message
             case VisitRefusedError():
                 status, title, message = exc.status, exc.title, str(exc)
@@ -340,8 +331,8 @@ def _decide(
     return visit
 
 
-def _bad_link(message: str) -> RefusedPageError:
-    return RefusedPageError(
+def _bad_link(message: str) -> PageError:
+    return PageError(
         400, "This link is broken", f"{message[:1].upper()}{message[1:]} Tell whoever runs the app."
     )
 

@@ -1,4 +1,4 @@
-"""What a browser sends: queries, forms and cookies, read without believing any of it."""
+"""What a browser brings to the connect page: cookies and values, read without believing any."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import hmac
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import parse_qsl
 
 import attrs
 
@@ -21,11 +20,9 @@ from quatrain.server.vendo import broker
 
 MAX_STATE: Final = 512
 
-_MAX_FIELDS: Final = 20
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _COOKIE: Final = "vendo_visit_"
 _COOKIE_VALUE: Final = re.compile(r"([A-Za-z0-9_-]{32})\.([A-Za-z0-9_-]{2,684})")
-_FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 
 
 @attrs.frozen
@@ -79,46 +76,6 @@ def tickets(scope: Scope) -> Iterator[Ticket]:
         except (binascii.Error, UnicodeDecodeError):
             continue
         yield Ticket(Secret(parts[1]), state)
-
-
-def fields(text: bytes) -> dict[str, str]:
-    """A query or the body of a form. Raises InputError, in words for the page."""
-    try:
-        pairs = parse_qsl(
-            text.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MAX_FIELDS,
-        )
-    except ValueError:
-        raise InputError("What was sent is not a form that this page can read.") from None
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise InputError("What was sent holds a value twice.")
-    return values
-
-
-def is_form(scope: Scope) -> bool:
-    """Whether the body is announced as a form's."""
-    media_type = (header(scope, b"content-type") or b"").partition(b";")[0]
-    return media_type.strip().lower() == _FORM_TYPE
-
-
-def from_own_page(scope: Scope) -> bool:
-    """Whether the browser does not say that another site's page had it send this.
-
-    Only browsers of some years ago say nothing; that the form's token is right is asked of all.
-    The host alone is compared: behind a proxy that ends TLS the scheme is not known here.
-    """
-    site = header(scope, b"sec-fetch-site")
-    if site is not None and site != b"same-origin":
-        return False
-    names = [value for key, value in scope["headers"] if key == b"origin"]
-    if not names:
-        return True
-    scheme, _, host = names[0].partition(b"://")
-    own = header(scope, b"host")
-    return len(names) == 1 and scheme in {b"http", b"https"} and host == own
 
 
 def checked_state(state: str) -> str:

@@ -1,0 +1,1 @@
+"""The Explorer, asked over ASGI."""
