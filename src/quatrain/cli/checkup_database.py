@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from quatrain.errors import ConfigError
-from quatrain.server.store import migrations
+from quatrain.server.store import migrations, moved
 from quatrain.server.vendo.secretkey import GivenKey, key_source
 
 from .checkup import Finding, Level
@@ -120,6 +120,10 @@ class _Looks:
             yield Finding("database", Level.WARNING, what, fix)
         else:
             yield _ok(f"its schema has version {version}, the newest")
+        if version >= moved.SINCE and (mark := moved.Mark.of(connection)) is not None:
+            what = f"it was moved to {mark.to}, and can't be served or changed any more"
+            yield _error(what, "use that one; if moving was interrupted, do it again")
+            return
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         if mode != "wal":
             what = f"its journal mode is {mode}: readers and writers wait for each other"

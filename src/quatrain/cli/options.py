@@ -22,6 +22,7 @@ from .text import printable
 
 __all__ = [
     "Database",
+    "DatabaseType",
     "LedgerOptions",
     "actions_option",
     "check_there",
@@ -37,7 +38,7 @@ __all__ = [
 Database: TypeAlias = Path | PostgresURL
 
 
-class _DatabaseType(click.ParamType[Database]):
+class DatabaseType(click.ParamType[Database]):
     """A SQLite file, or the address of a PostgreSQL database."""
 
     name = "database"
@@ -72,7 +73,7 @@ def check_there(database: Database) -> None:
 
 database_option: Final = click.option(
     "--database",
-    type=_DatabaseType(),
+    type=DatabaseType(),
     default="quatrain.db",
     envvar="QUATRAIN_DATABASE",
     show_default=True,
@@ -195,7 +196,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--database",
-        type=_DatabaseType(exists=True),
+        type=DatabaseType(exists=True),
         help="A ledger of this machine, read from its SQLite file; or postgresql://USER@HOST/NAME.",
     ),
     click.option("--live", is_flag=True, help="With --database: its live data, not its test data."),

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "approvals": "Decide what Velerian holds until a person does.",
     "audit": "Export Velerian's audit log, oldest first, a JSON object a line.",
     "backup": "Copy a database that is in use to FILE, as it is at this moment.",
+    "db": "Move a database to PostgreSQL.",
     "demo": "See an effect happen exactly once, a webhook come, a forgery found out, and more.",
     "doctor": "Tell what is wrong with the set-up, and how to mend it.",
     "effects": "Look at the effects of a ledger, export, reset, resolve, release and check them.",

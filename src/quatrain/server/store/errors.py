@@ -36,5 +36,7 @@ def of_environment(exc: BaseException) -> str | None:
     if isinstance(exc, OSError):
         return f"the database's files can't be used: {exc.strerror or exc}"
     code = getattr(exc, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:  # there are none but those of a moved database
+        return "the database was moved: nothing in it may be changed any more"
     # the low byte is the kind; the rest says more than a caller could use
     return None if code is None else _ENVIRONMENT.get(code & 0xFF)

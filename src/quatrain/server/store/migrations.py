@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from quatrain.errors import ConfigError
 
-from . import queries
+from . import moved, queries
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _run_missing(connection, _SQLITE_TYPES)
+        run_missing(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -59,6 +59,12 @@ def version_of(connection: Connection) -> int:
 
 def migrate_postgres(connection: PostgresConnection) -> None:
     """The same on PostgreSQL. Raises psycopg.Error, too; close the connection after that."""
+    begin_migrated(connection)
+    connection.raw.execute("COMMIT")
+
+
+def begin_migrated(connection: PostgresConnection) -> None:
+    """Begin a transaction, and run the steps that are missing in it. Raises as that does."""
     raw = connection.raw
     if raw.info.server_version < _OLDEST_SERVER * 10_000:
         raise ConfigError(f"the database is older than PostgreSQL {_OLDEST_SERVER}")
@@ -71,7 +77,11 @@ def migrate_postgres(connection: PostgresConnection) -> None:
     raw.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
     raw.execute(f"SELECT pg_advisory_xact_lock({_LOCK})".encode())
     _run_missing(connection, _POSTGRES_TYPES)
-    raw.execute("COMMIT")
+
+
+def run_missing(connection: sqlite3.Connection) -> None:
+    """Run the steps that are missing, in the caller's transaction. Raises ConfigError."""
+    _run_missing(connection, _SQLITE_TYPES)
 
 
 def _run_missing(connection: Connection, types: dict[str, str]) -> None:
@@ -82,6 +92,8 @@ def _run_missing(connection: Connection, types: dict[str, str]) -> None:
             f"the database has schema version {current}, and this quatrain knows up to "
             f"{newest()}: use the newer quatrain that wrote it"
         )
+    if current >= moved.SINCE:
+        moved.refuse(connection)
     for number, name, statements in queries.migrations():
         if number > current:
             for statement in statements:

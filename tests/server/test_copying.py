@@ -1,0 +1,568 @@
+"""Moving house: a file's content is in PostgreSQL, all of it or nothing, and in one place only."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quatrain import Client
+from quatrain._trail import TrailCheck
+from quatrain.errors import ConfigError
+from quatrain.server.ledger import EffectId, Ledger
+from quatrain.server.local import LocalPlatform
+from quatrain.server.store import (
+    PostgresURL,
+    SqliteStore,
+    StoreUnavailableError,
+    migrations,
+    store_on,
+)
+from tests._postgres import PostgresServer
+from tests._require import import_for
+
+from ._house import key_beside, live_in, look_around, verified_packs
+from ._support import as_argument, granted, make_realm
+
+psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
+
+from quatrain.server.store import copy_source, copy_target, copying, moved  # noqa: E402  the driver
+from quatrain.server.store.copying import Moved, move, reopen  # noqa: E402
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).parents[2]
+FOREVER = 60.0
+"""Seconds for what must happen, however slow the machine is."""
+
+
+@pytest.fixture(scope="module")
+def household(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that others are copied from."""
+    path = tmp_path_factory.mktemp("household") / "quatrain.db"
+    live_in(path)
+    return path
+
+
+@pytest.fixture
+def source(household: Path, tmp_path: Path) -> Path:
+    for each in household.parent.iterdir():
+        shutil.copy(each, tmp_path / each.name)
+    return tmp_path / household.name
+
+
+@pytest.fixture
+def target(postgres: PostgresServer) -> Iterator[PostgresURL]:
+    """A database without any table."""
+    name = postgres.create()
+    yield PostgresURL.of(postgres.url(name))
+    postgres.drop(name)
+
+
+def asked(target: PostgresURL, statement: str) -> list[Any]:
+    with psycopg.connect(target.secret.reveal()) as connection:
+        rows: list[Any] = connection.execute(statement).fetchall()
+        return rows
+
+
+def is_empty(target: PostgresURL) -> bool:
+    """Whether it has no table."""
+    statement = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    return asked(target, statement) == [(0,)]
+
+
+def change(source: Path, statement: str, *parameters: Any) -> None:
+    connection = sqlite3.connect(source)
+    connection.execute(statement, parameters)
+    connection.commit()
+    connection.close()
+
+
+def content(source: Path) -> dict[str, copy_source.Content]:
+    with copy_source.alone_on(source) as connection:
+        tables = copy_source.tables(connection)
+        return copy_source.look_over(connection, tables, lambda: None)
+
+
+# -- what is copied -------------------------------------------------------------------------------
+
+
+def test_the_household_is_the_same(
+    source: Path, target: PostgresURL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients get the same answers, evidence and trails verify, fences and rows go on upward."""
+    with Client.local(source, namespace="shop") as q:
+        before = look_around(q)
+    done = move(source, target)
+    for name, value in key_beside(source).items():
+        monkeypatch.setenv(name, value)
+    with Client.local(as_argument(target), namespace="shop") as q:
+        assert before == look_around(q)
+        assert 2 == verified_packs(q, tmp_path)
+        again = q.verity.protect("split", act=lambda: "evenly")
+        new = q.verity.protect("charge:9", act=lambda: "paid")
+        effects = {each.effect_key: each.raw for each in q.verity.effects.iter()}
+        assert ("evenly", "paid") == (again, new)
+        assert [] == [*_check(q)]
+        q.vendo.data.execute("vendo.echo", {"text": "again"})
+        q.velocity.tasks.create("Mow the lawn", "R1")
+    assert not done.already
+    assert done.rows > 80
+    assert 2 == effects["split"]["fenceToken"]
+    assert [(True,)] == asked(target, "SELECT id > 4 FROM effects WHERE effect_key = 'charge:9'")
+
+
+def _check(q: Client) -> Iterator[Any]:
+    check = TrailCheck()
+    for each in q.verity.effects.iter_trail():
+        yield from check.look(each)
+    yield from check.end()
+
+
+def test_no_table_is_forgotten(source: Path, target: PostgresURL) -> None:
+    """Both kinds have the same ones, and those with rows in a new database are known."""
+    with SqliteStore(source.with_name("new.db")), store_on(target):
+        pass
+    with (
+        copy_source.alone_on(source.with_name("new.db")) as here,
+        copy_target.opened(target) as there,
+    ):
+        tables = copy_source.tables(here)
+        contents = copy_source.look_over(here, tables, lambda: None)
+        assert copy_target.tables(there) == {
+            table.name: dict(zip(table.columns, table.kinds, strict=True)) for table in tables
+        }
+    assert copy_target.FILLED == {name for name, found in contents.items() if found.rows}
+
+
+def test_rows_never_reuse_numbers(source: Path, target: PostgresURL) -> None:
+    """Whatever gives out numbers goes on above the highest; where there is no row, it begins."""
+    change(source, "UPDATE velocity_team SET id = id + 1000000000000")
+    change(source, "DELETE FROM vendo_usage")
+    move(source, target)
+    team = (
+        "INSERT INTO velocity_team (account_id, name, role, email, created_at)"
+        " VALUES (1, '', '', '', 0) RETURNING id - (SELECT max(id) FROM velocity_team)"
+    )
+    usage = (
+        "INSERT INTO vendo_usage (tenant, app_id, provider, action_id, micros, at)"
+        " VALUES ('', (SELECT id FROM vendo_apps LIMIT 1), '', '', 0, 0) RETURNING id"
+    )
+    assert [(1,)] == asked(target, team)
+    assert [(1,)] == asked(target, usage)
+
+
+VALUES = st.tuples(
+    *[st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) for _ in range(2)],
+    st.binary(),
+    st.none() | st.text(st.sampled_from("\\\t\n\r'\"N.x\u2028é𝄞"), max_size=9),
+    *[st.none() | st.integers(-(2**63), 2**63 - 1) for _ in range(2)],
+)
+
+
+@pytest.fixture
+def between(
+    source: Path, target: PostgresURL
+) -> Iterator[tuple[sqlite3.Connection, Any, copy_source.Table]]:
+    """A table of both databases, of all kinds of columns."""
+    create = "CREATE TABLE many (a TEXT, b TEXT, c {}, d TEXT, e {}, f {})"
+    change(source, create.format("BLOB", "INTEGER", "INTEGER"))
+    with (
+        copy_source.alone_on(source) as here,
+        psycopg.connect(target.secret.reveal(), autocommit=True) as made,
+    ):
+        made.execute(create.format("bytea", "bigint", "bigint"))
+        with copy_target.opened(target) as there:
+            (table,) = [each for each in copy_source.tables(here) if each.name == "many"]
+            yield here, there, table
+
+
+@given(st.lists(VALUES, max_size=20))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_every_value(between: Any, rows: list[Any]) -> None:
+    """Text, bytes, whole numbers and nothing come through as they are."""
+    here, there, table = between
+    here.execute("DELETE FROM many")
+    there.raw.execute("TRUNCATE many")
+    here.executemany("INSERT INTO many VALUES (?, ?, ?, ?, ?, ?)", rows)
+    contents = copy_source.look_over(here, [table], lambda: None)
+    copy_target.fill(there, table, copy_source.read(here, table), lambda: None)
+    assert sorted(map(repr, rows)) == sorted(map(repr, there.raw.execute("SELECT * FROM many")))
+    assert contents["many"] == copy_target.content_of(there, table, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([("a",)], [("b",)]),
+        ([("1",)], [(1,)]),
+        ([("a",)], [(b"a",)]),
+        ([("",)], [(None,)]),
+        ([("a", "bc")], [("ab", "c")]),
+        ([("a",), ("a",)], [("b",), ("b",)]),
+        ([("a",)], [("a",), ("a",)]),
+    ],
+)
+def test_checksums(one: list[Any], other: list[Any]) -> None:
+    """They differ where contents do, and not by the order of rows."""
+
+    def of(rows: list[Any]) -> copy_source.Content:
+        found = copy_source.Content()
+        for row in rows:
+            found.add(row)
+        return found
+
+    assert of(one) != of(other)
+    assert of([*one, *other]) == of([*other, *one])
+
+
+def test_a_copy_that_is_not_the_same(
+    source: Path, target: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found out before anything is kept; the file goes on."""
+
+    def read(connection: sqlite3.Connection, table: Any) -> Iterator[Any]:
+        for row in real(connection, table):
+            yield (*row[:-1], "forged") if table.name == "facts" else row
+
+    real = copy_source.read
+    monkeypatch.setattr(copy_source, "read", read)
+    with pytest.raises(ConfigError, match="the copy of facts is not as the original"):
+        move(source, target)
+    assert is_empty(target)
+    with store_on(source):
+        pass
+
+
+def test_progress(source: Path, target: PostgresURL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row is counted three times; the end is told of, too."""
+    monkeypatch.setattr(copying, "_EVERY", 50)
+    steps: list[tuple[int, int]] = []
+    done = move(source, target, on_progress=lambda *step: steps.append(step))
+    total = 3 * done.rows
+    assert [*range(50, total, 50), total] == [number for number, _ in steps]
+    assert {total} == {number for _, number in steps}
+
+
+def test_an_older_schema(source: Path, target: PostgresURL) -> None:
+    """It is brought up to date on the way."""
+    old = source.with_name("old.db")
+    connection = sqlite3.connect(old, isolation_level=None)
+    with pytest.MonkeyPatch.context() as patch:
+        steps = migrations.queries.migrations()
+        patch.setattr(migrations.queries, "migrations", lambda: steps[:2])
+        migrations.migrate(connection)
+    connection.close()
+    move(old, target)
+    assert [(migrations.newest(),)] == asked(target, "SELECT max(version) FROM schema_versions")
+
+
+# -- what can't be ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "flaw"),
+    [
+        ("'pay\0me'", "result: text with a NUL character"),
+        ("CAST(x'706179ff' AS TEXT)", "result: text that is not UTF-8"),
+        ("CAST(x'70eda080' AS TEXT)", "result: text that is not UTF-8"),
+        ("x'706179'", "result: bytes where text should be"),
+    ],
+)
+def test_what_postgres_can_not_hold(
+    source: Path, target: PostgresURL, value: str, flaw: str
+) -> None:
+    """The table, the row and the column are told, never what is in it; nothing is written."""
+    connection = sqlite3.connect(source)
+    connection.execute(
+        f"UPDATE effects SET result = {value} WHERE id > 1".replace("\0", "'||char(0)||'")
+    )
+    connection.commit()
+    connection.close()
+    with pytest.raises(ConfigError) as caught:
+        move(source, target)
+    assert f"effects, row 2, {flaw}; effects, row 3, {flaw}" in str(caught.value)
+    assert "pay" not in str(caught.value)
+    assert is_empty(target)
+
+
+@pytest.mark.parametrize(
+    ("statement", "flaw"),
+    [
+        ("UPDATE effects SET updated_at = 1.5", "updated_at: a fraction where a whole number"),
+        ("UPDATE api_keys SET digest = 'x' || id", "digest: text where bytes should be"),
+        ("UPDATE api_keys SET realm_id = 99 WHERE id = 1", "api_keys, row 1: what it refers to in"),
+        ("UPDATE effects SET result = char(0) || 'x'", "; and 1 more"),
+    ],
+)
+def test_what_is_not_as_it_should_be(
+    source: Path, target: PostgresURL, statement: str, flaw: str
+) -> None:
+    """Some other program has written it."""
+    change(source, statement)
+    with pytest.raises(ConfigError) as caught:
+        move(source, target)
+    assert flaw in str(caught.value)
+    assert is_empty(target)
+
+
+def test_what_postgres_refuses(source: Path, target: PostgresURL) -> None:
+    """It says where, and nothing of what is in the row."""
+    connection = sqlite3.connect(source)
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("UPDATE webhook_deliveries SET status = 'PAID'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(ConfigError) as caught:
+        move(source, target)
+    assert "refuses a row (SQLSTATE 23514, webhook_deliveries, " in str(caught.value)
+    assert "PAID" not in str(caught.value)
+    assert is_empty(target)
+
+
+def test_a_file_that_is_none_of_ours(tmp_path: Path, target: PostgresURL) -> None:
+    """It is left as it is."""
+    other = tmp_path / "other.db"
+    with pytest.raises(ConfigError, match="there is no database"):
+        move(other, target)
+    with pytest.raises(ConfigError, match="is no file"):
+        move(tmp_path, target)
+    other.write_bytes(b"nonsense" * 1_000)
+    with pytest.raises(ConfigError, match="is not a quatrain database"):
+        move(other, target)
+    other.unlink()
+    change(other, "CREATE TABLE mine (x)")
+    with pytest.raises(ConfigError, match="is not a quatrain database"):
+        move(other, target)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("INSERT INTO schema_versions VALUES (99, 'later')", "use the newer quatrain that wrote"),
+        ("CREATE TABLE mine (x INTEGER)", "the table mine is none of this quatrain's"),
+        ("CREATE TABLE mine (x REAL)", "the column x of the table mine is none"),
+        ("ALTER TABLE effects ADD COLUMN x TEXT", "the table effects is none of this quatrain's"),
+    ],
+)
+def test_tables_that_are_not_known(
+    source: Path, target: PostgresURL, statement: str, reason: str
+) -> None:
+    """Nothing is left behind in silence."""
+    change(source, statement)
+    with pytest.raises(ConfigError, match=reason):
+        move(source, target)
+    assert is_empty(target)
+
+
+def test_a_target_that_has_something(source: Path, target: PostgresURL) -> None:
+    """It is refused, and left; one that only has its tables is fine."""
+    with store_on(target) as store:
+        make_realm(store, "acme", "test")
+    with pytest.raises(ConfigError, match="target is not empty: there is something in realms;"):
+        move(source, target)
+    assert [("acme",)] == asked(target, "SELECT tenant FROM realms")
+    asked(target, "DELETE FROM realms RETURNING id")
+    assert not move(source, target).already
+
+
+def test_a_target_that_is_away(source: Path) -> None:
+    """Without the password."""
+    url = PostgresURL.of("postgresql://ann:hunter2@127.0.0.1:1/x")
+    with pytest.raises(ConfigError, match="can't be used") as caught:
+        move(source, url)
+    assert "hunter2" not in str(caught.value)
+
+
+# -- one ledger at most ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["platform", "shell", "writer"])
+def test_a_file_in_use(source: Path, target: PostgresURL, who: str) -> None:
+    """It is refused while anybody has it open, and serves on."""
+    if who == "platform":
+        with LocalPlatform(source) as platform:
+            platform.keys.list()
+            with pytest.raises(ConfigError, match="is in use: stop the platform"):
+                move(source, target)
+            platform.keys.create(name="later")
+    else:
+        connection = sqlite3.connect(source)
+        connection.execute("BEGIN IMMEDIATE" if who == "writer" else "SELECT * FROM facts")
+        with pytest.raises(ConfigError, match="is in use: stop the platform"):
+            move(source, target)
+        connection.close()
+    assert is_empty(target)
+
+
+def test_who_comes_meanwhile_waits(
+    source: Path, target: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is refused then: a platform that begins while the database is copied."""
+    monkeypatch.setattr(copying, "_EVERY", 1)
+    begun: list[subprocess.Popen[str]] = []
+
+    def begin(*_: int) -> None:
+        if not begun:
+            command = [sys.executable, "-m", "quatrain.cli", "migrate", "--database", str(source)]
+            begun.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+
+    move(source, target, on_progress=begin)
+    _, errors = begun[0].communicate(timeout=FOREVER)
+    assert 1 == begun[0].returncode
+    assert f"this database was moved to {target}: use that one" in errors
+
+
+def test_what_was_moved_is_closed(source: Path, target: PostgresURL) -> None:
+    """Nobody serves it, and no program of an older version changes it; it can still be read."""
+    move(source, target)
+    with pytest.raises(ConfigError, match=f"was moved to {target}: use that one"):
+        store_on(source).open()
+    with pytest.raises(ConfigError, match="was moved"), Client.local(source) as q:
+        q.verity.effects.list()
+    connection = sqlite3.connect(source)
+    tables = [
+        name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+    ]
+    for table in set(tables) - {"facts"}:
+        with pytest.raises(sqlite3.IntegrityError, match="the database was moved"):
+            connection.execute(f"INSERT INTO {table} DEFAULT VALUES")
+        if connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
+            for change in (f"DELETE FROM {table}", f"UPDATE {table} SET rowid = rowid"):
+                with pytest.raises(sqlite3.IntegrityError, match="the database was moved"):
+                    connection.execute(change)
+    assert (4,) == connection.execute("SELECT count(*) FROM effects").fetchone()
+    connection.close()
+
+
+async def test_who_still_has_it_open(source: Path) -> None:
+    """They are told that they can't go on: a store is not asked for the mark again and again."""
+    with SqliteStore(source) as store:
+        ledger = Ledger(store)
+        holder, _ = await granted(ledger, EffectId(1, "shop", "late"))
+        connection = sqlite3.connect(source, isolation_level=None)
+        connection.execute("BEGIN")
+        moved.close(connection, moved.Mark("elsewhere", 1, "token", ended=True))
+        connection.execute("COMMIT")
+        connection.close()
+        with pytest.raises(StoreUnavailableError, match="was moved: nothing in it may be changed"):
+            await ledger.commit(holder, result="1")
+        with pytest.raises(StoreUnavailableError, match="was moved"):
+            await store.probe()
+
+
+def test_moving_twice(source: Path, target: PostgresURL, postgres: PostgresServer) -> None:
+    """To the same place is done already; to another one is refused, as is a place that lost it."""
+    move(source, target)
+    with store_on(target) as store:
+        make_realm(store, "new", "test")
+    assert Moved(0, 0, already=True) == move(source, target)
+    other = PostgresURL.of(postgres.url(postgres.create()))
+    with pytest.raises(ConfigError, match=f"was moved to {target}"):
+        move(source, other)
+    assert is_empty(other)
+    postgres.drop(str(other).rpartition("/")[2])
+    name = str(target).rpartition("/")[2]
+    postgres.drop(name)
+    postgres.execute(f"CREATE DATABASE {name}")
+    with pytest.raises(ConfigError, match="is not there any more: what the ledger did"):
+        move(source, target)
+    assert is_empty(target)
+
+
+def test_reopening(source: Path, target: PostgresURL) -> None:
+    """Whoever knows that the other one is not used may go on with the file."""
+    with pytest.raises(ConfigError, match="was not moved"):
+        reopen(source)
+    before = content(source)
+    move(source, target)
+    assert str(target) == reopen(source)
+    assert before == content(source)
+    with Client.local(source, namespace="shop") as q:
+        assert "again" == q.verity.protect("more", act=lambda: "again")
+
+
+@pytest.mark.parametrize("place", ["copying", "marked", "committed"])
+def test_killed(source: Path, target: PostgresURL, place: str) -> None:
+    """Wherever that is, there is one ledger at most, and the same command ends it."""
+    before = content(source)
+    command = [sys.executable, "-m", f"{__package__}._mover", str(source), place]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "QUATRAIN_DATABASE": as_argument(target)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as mover:
+        assert mover.stdout is not None
+        assert b"here\n" == mover.stdout.readline()
+        mover.kill()
+        mover.wait(FOREVER)
+    if place == "copying":
+        assert is_empty(target)
+        assert before == content(source)
+        with store_on(source):
+            pass
+    else:
+        assert (place == "marked") == is_empty(target)
+        with pytest.raises(ConfigError, match="or that was interrupted: run the same"):
+            store_on(source).open()
+        elsewhere = PostgresURL.of(f"{as_argument(target)}_2")
+        with pytest.raises(ConfigError, match=f"is being moved to {target}, or that was"):
+            move(source, elsewhere)
+    assert (place == "committed") == move(source, target).already
+    with store_on(target) as store:
+        count = store.read_blocking(
+            lambda c, _now, _: c.execute("SELECT count(*) FROM effects").fetchone(), None
+        )
+    assert (4,) == count
+    with pytest.raises(ConfigError, match="was moved"):
+        store_on(source).open()
+
+
+def test_a_commit_that_is_not_answered(
+    source: Path, target: PostgresURL, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows, and nobody can go on with the file until the same command has found out."""
+    real = copy_target.commit
+
+    def commit(connection: Any) -> None:
+        pid = connection.raw.info.backend_pid
+        postgres.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+        real(connection)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_target, "commit", commit)
+        with pytest.raises(ConfigError, match="run the same command again, which finds out"):
+            move(source, target)
+    assert is_empty(target)
+    with pytest.raises(ConfigError, match="run the same"):
+        store_on(source).open()
+    assert not move(source, target).already
+
+
+def test_the_mark_shows_no_password(source: Path, postgres: PostgresServer) -> None:
+    """It is in a file that people pass on as a backup."""
+    name = postgres.create()
+    address = postgres.url(name).replace("postgres@", "postgres:hunter2@")
+    move(source, PostgresURL.of(address))
+    connection = sqlite3.connect(source)
+    (text,) = connection.execute("SELECT value FROM facts WHERE name = 'moved'").fetchone()
+    connection.close()
+    assert f"postgresql://127.0.0.1:{postgres.port}/{name}" == json.loads(text)["to"]
+    assert b"hunter2" not in source.read_bytes()
+    postgres.drop(name)
