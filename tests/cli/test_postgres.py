@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from quatrain.server.local import LocalPlatform
 from quatrain.server.store.migrations import newest
+from quatrain.verity import VerityClient
 
 from ._support import Serving
 
@@ -55,13 +57,95 @@ def test_keys_and_effects(cli, address):
     assert PASSWORD not in found.output
 
 
+def test_effects_from_the_environment(cli, address, database):
+    """A ledger that is served goes first, as everywhere; a file has to be there."""
+    served = {"VERITY_BASE_URL": "http://127.0.0.1:9/v1", "VERITY_API_KEY": "vt_test_x"}
+    found = cli("effects", "list", "--live", QUATRAIN_DATABASE=address)
+    other = cli("effects", "list", QUATRAIN_DATABASE=address, **served)
+    missing = cli("effects", "list", QUATRAIN_DATABASE=str(database))
+    wrong = cli("effects", "list", QUATRAIN_DATABASE=f"postgresql://{PASSWORD} @x/y")
+
+    assert [0, 1, 1, 2] == [each.exit_code for each in (found, other, missing, wrong)]
+    assert "no answer from http://127.0.0.1:9/v1" in other.stderr
+    assert f"there is no database {database}" in missing.stderr
+    assert PASSWORD not in found.output + wrong.output
+
+
+def test_backup(cli, address):
+    """PostgreSQL's own program does that; the address is not shown."""
+    result = cli("backup", "a copy", QUATRAIN_DATABASE=address)
+
+    assert 2 == result.exit_code
+    assert "pg_dump --format=custom --file='a copy' \"$QUATRAIN_DATABASE\"" in result.stderr
+    assert PASSWORD not in result.output
+
+
+def test_prune(cli, address, postgres):
+    """The same as of a file."""
+    with (
+        LocalPlatform(address) as platform,
+        VerityClient(
+            base_url=platform.verity_url,
+            api_key=platform.api_key,
+            http_client=platform.http_client(),
+        ) as client,
+    ):
+        for key in ("old", "new"):
+            client.protect(key, act=lambda: 1, namespace="shop")
+    postgres.execute(
+        "UPDATE effects SET updated_at = 0 WHERE effect_key = 'old'",
+        database=address.rpartition("/")[2],
+    )
+    result = cli("prune", "--older-than", "30d", "--database", address)
+    effects = json.loads(cli("effects", "list", "--json", "--database", address).stdout)
+
+    assert (0, "1 effects are forgotten.\n") == (result.exit_code, result.stderr)
+    assert ["new"] == [effect["effectKey"] for effect in effects]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "velerian keys list",
+        "velerian keys create",
+        "velerian runs list",
+        "velerian abps list",
+        "approvals list",
+        "audit",
+        "velocity show",
+        "velocity installs",
+        "velocity install crm",
+        "velocity tasks add Sweep --module R1",
+        "vendo keys create",
+        "vendo connections",
+        "vendo connect slack",
+        "vendo wallet",
+        "vendo reseal",
+        "webhooks add http://127.0.0.1:9/",
+        "webhooks list",
+        "effects audit --verify",
+    ],
+)
+def test_commands(cli, address, command):
+    """Every one that takes a database takes this kind, by the environment or an option."""
+    key = {"QUATRAIN_SECRET_KEY": "A" * 43 + "="}
+    results = [
+        cli(*command.split(), QUATRAIN_DATABASE=address, **key),
+        cli(*command.replace("crm", "other").split(), "--database", address, **key),
+    ]
+
+    assert [0, 0] == [each.exit_code for each in results], results[0].output + results[1].output
+    assert PASSWORD not in "".join(each.output for each in results)
+
+
 def test_serve(address):
     """Two processes on one database; neither says more than where that is."""
     with served(address) as one, served(address) as two:
         assert one.url != two.url
     for serving in (one, two):
         said = "".join(serving.said)
-        assert "127.0.0.1" in serving.said[0]
+        place = address.replace(f"postgres:{PASSWORD}@", "")
+        assert f"Serving {place} on {serving.url}\n" == serving.said[0]
         assert "QUATRAIN_DATABASE" in said
         assert PASSWORD not in said
 

@@ -452,6 +452,23 @@ def test_no_password_is_shown(address: str, shown: str) -> None:
         assert "hunter2" not in text
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("ann:hunter2@127.0.0.1:1/x", 'server at "127.0.0.1", port 1 failed: Connection refused'),
+        ("ann:hunter2@127.0.0.1:1/x?sslmode=none", "invalid sslmode value: …"),
+        ("ann:pa@hunter2@127.0.0.1:1/x", "failed to resolve host …: "),
+        ("ann:1@127.0.0.1:1/x?sslmode=hunter2@h", "invalid sslmode value: …"),
+    ],
+)
+def test_why_a_connection_was_refused(address: str, reason: str) -> None:
+    """The driver repeats what it took for a host or an option: perhaps part of a password."""
+    with pytest.raises(ConfigError, match="can't be used") as caught:
+        store_on(f"postgresql://{address}").open()
+    assert reason in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_database_that_is_not_there_is_a_config_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

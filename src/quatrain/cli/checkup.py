@@ -14,7 +14,11 @@ import attrs
 
 from quatrain._version import __version__
 
-__all__ = ["Finding", "Level", "here"]
+__all__ = ["SKEW_HARMFUL", "SKEW_NOTED", "Finding", "Level", "here"]
+
+SKEW_NOTED: Final = 10.0
+SKEW_HARMFUL: Final = 240.0
+"""Seconds. Webhooks that seem to be 300 seconds old, or early, are refused."""
 
 
 class Level(StrEnum):

@@ -12,11 +12,10 @@ from typing import Final
 
 import attrs
 
-from quatrain.errors import ConfigError
 from quatrain.server.store import migrations, moved
-from quatrain.server.vendo.secretkey import GivenKey, key_source
 
 from .checkup import Finding, Level
+from .checkup_key import secret_key
 
 __all__ = ["database"]
 
@@ -146,22 +145,7 @@ class _Looks:
             rows = connection.execute("SELECT access FROM vendo_tokens").fetchall()
         except sqlite3.OperationalError:  # of an older schema
             return
-        if not rows:
-            return
-        what = f"{len(rows):,} tokens of Vendo's connections are sealed"
-        lost = "restore the key that it was; else people must connect again"
-        try:
-            source = key_source(None, self.path)
-            ring = source.load(may_create=False)
-        except ConfigError as exc:
-            yield _error(f"{what}, and there is no key: {exc}", lost)
-            return
-        where = "QUATRAIN_SECRET_KEY" if isinstance(source, GivenKey) else "the file beside it"
-        foreign = sum(not ring.knows(sealed) for (sealed,) in rows)
-        if foreign:
-            yield _error(f"{what}, {foreign:,} of them with another key than {where} has", lost)
-        else:
-            yield _ok(f"{what} with the key in {where}: keep a copy of it apart from backups")
+        yield from secret_key([sealed for (sealed,) in rows], self.path)
 
 
 def _ok(what: str) -> Finding:

@@ -32,15 +32,12 @@ from quatrain.velocity import VelocityOS
 from quatrain.vendo import Vendo
 from quatrain.verity import RenewRequestBody, VerityClient
 
-from .checkup import Finding, Level
+from .checkup import SKEW_HARMFUL, SKEW_NOTED, Finding, Level
 
 __all__ = ["platforms"]
 
 TIMEOUT: Final = 5.0
 """Seconds for each step of a request."""
-SKEW_NOTED: Final = 10.0
-SKEW_HARMFUL: Final = 240.0
-"""Seconds. Webhooks that seem to be 300 seconds old, or early, are refused."""
 _NAMESPACE: Final = "quatrain-doctor"
 
 

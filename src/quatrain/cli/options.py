@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,8 +44,8 @@ class DatabaseType(click.ParamType[Database]):
 
     name = "database"
 
-    def __init__(self, *, exists: bool = False) -> None:
-        self._path = click.Path(exists=exists, dir_okay=False, path_type=Path)
+    def __init__(self, *, exists: bool = False, dir_okay: bool = False) -> None:
+        self._path = click.Path(exists=exists, dir_okay=dir_okay, path_type=Path)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
         """As the help shows it."""
@@ -154,12 +155,14 @@ class LedgerOptions:
     def open(self) -> Iterator[VerityClient]:
         """A client of that ledger. Raises UsageError when there is none."""
         if self.database is not None:
+            check_there(self.database)
             with self._open_file(self.database) as client:
                 yield client
             return
         if self.base_url is None:
             raise click.UsageError(
-                "which ledger? Set VERITY_BASE_URL and VERITY_API_KEY, or give --database FILE."
+                "which ledger? Set VERITY_BASE_URL and VERITY_API_KEY, or give --database FILE, or"
+                " set QUATRAIN_DATABASE."
             )
         with VerityClient(base_url=self.base_url, api_key=self.api_key) as client:
             yield client
@@ -197,7 +200,8 @@ _OPTIONS: Final = (
     click.option(
         "--database",
         type=DatabaseType(exists=True),
-        help="A ledger of this machine, read from its SQLite file; or postgresql://USER@HOST/NAME.",
+        help="A ledger of this machine, read from its SQLite file; or postgresql://USER@HOST/NAME."
+        " By default that of QUATRAIN_DATABASE, when no --base-url is given or set.",
     ),
     click.option("--live", is_flag=True, help="With --database: its live data, not its test data."),
     click.option(
@@ -219,6 +223,9 @@ def ledger_options(command: Callable[..., Any]) -> Callable[..., Any]:
         tenant: str,
         **options: Any,
     ) -> Any:
+        if database is None and base_url is None:
+            # a served one goes first, as everywhere; and then a file need not even be there
+            database = _from_environment()
         ledger = LedgerOptions(base_url, Secret(api_key or ""), database, live, tenant)
         _check(ledger)
         return command(ledger=ledger, **options)
@@ -226,6 +233,11 @@ def ledger_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         with_ledger = option(with_ledger)
     return with_ledger
+
+
+def _from_environment() -> Database | None:
+    value = os.environ.get("QUATRAIN_DATABASE")
+    return DatabaseType().convert(value, None, click.get_current_context()) if value else None
 
 
 def _check(ledger: LedgerOptions) -> None:

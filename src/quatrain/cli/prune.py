@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 import click
 
 from quatrain.server.ledger.prune import Over
 from quatrain.server.ledger.prune import prune as forget
-from quatrain.server.store import SqliteStore
+from quatrain.server.store import store_on
 
-from .options import database_option
+from .options import Database, check_there, database_option
 from .output import note, progress
-from .text import printable
 
 __all__ = ["prune"]
 
@@ -43,18 +41,17 @@ def _age(_: click.Context, __: click.Parameter, value: str) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @database_option
 def prune(
-    database: Path, older_than: int, failed: bool, namespace: str | None, dry_run: bool
+    database: Database, older_than: int, failed: bool, namespace: str | None, dry_run: bool
 ) -> None:
     """Forget effects that were committed long ago, with their audit trails.
 
     Those of all tenants. A key that is forgotten and comes again is done again: keep effects for
     longer than anybody may retry one. Its fence token is then higher than any that it had before.
-    What runs, or may have happened, is never forgotten. The platform may go on serving; the file
-    does not shrink, its room is used again. Back it up before.
+    What runs, or may have happened, is never forgotten. The platform may go on serving; a file does
+    not shrink, its room is used again. Back it up before.
     """
-    if not database.exists():
-        raise click.ClickException(f"there is no database {printable(str(database))}")
-    with SqliteStore(database) as store, progress("Forgetting", total=None) as advance:
+    check_there(database)
+    with store_on(database) as store, progress("Forgetting", total=None) as advance:
         over = Over(before=store.now_ms() - older_than, failed=failed, namespace=namespace)
         done = forget(store, over, dry_run=dry_run, on_progress=advance)
     note(f"{done:,} effects {'would be' if dry_run else 'are'} forgotten.")

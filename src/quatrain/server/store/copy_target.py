@@ -13,7 +13,7 @@ from quatrain.errors import ConfigError
 
 from .copy_source import Content, Table
 from .migrations import begin_migrated
-from .postgres_connection import PostgresConnection, connect
+from .postgres_connection import PostgresConnection, connect, why_refused
 from .postgres_errors import of_environment
 from .postgres_url import PostgresURL
 
@@ -36,9 +36,7 @@ def opened(url: PostgresURL) -> Iterator[PostgresConnection]:
     try:
         raw = connect(url, idle=0)  # however long the other database is read
     except psycopg.Error as exc:
-        # what the server says of a refused connection names host, user and database
-        reason = of_environment(exc) if exc.sqlstate else None
-        raise ConfigError(f"the database {url} can't be used: {reason or exc}") from exc
+        raise ConfigError(f"the database {url} can't be used: {why_refused(url, exc)}") from exc
     try:
         try:
             raw.execute("SET statement_timeout = 0")

@@ -28,7 +28,8 @@ _POSTGRES_TYPES: Final = {
 }
 _LOCK: Final = 0x71_75_61_74_6D_69_67_72
 """The advisory lock of who migrates."""
-_OLDEST_SERVER: Final = 14
+OLDEST_SERVER: Final = 14
+"""Of PostgreSQL."""
 
 
 def newest() -> int:
@@ -66,8 +67,8 @@ def migrate_postgres(connection: PostgresConnection) -> None:
 def begin_migrated(connection: PostgresConnection) -> None:
     """Begin a transaction, and run the steps that are missing in it. Raises as that does."""
     raw = connection.raw
-    if raw.info.server_version < _OLDEST_SERVER * 10_000:
-        raise ConfigError(f"the database is older than PostgreSQL {_OLDEST_SERVER}")
+    if raw.info.server_version < OLDEST_SERVER * 10_000:
+        raise ConfigError(f"the database is older than PostgreSQL {OLDEST_SERVER}")
     encoding = raw.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise ConfigError(f"the database's encoding is {encoding}, and has to be UTF8")

@@ -29,6 +29,7 @@ from .postgres_connection import (
     Raw,
     connect,
     last_row,
+    why_refused,
 )
 from .postgres_errors import is_passing, of_environment
 from .postgres_listener import Listener
@@ -74,11 +75,8 @@ class PostgresStore(Store):
             finally:
                 raw.close()
         except psycopg.Error as exc:
-            # what the server says of a refused connection names host, user and database
-            reason = of_environment(exc) if exc.sqlstate else None
-            raise ConfigError(
-                f"the database {self.database} can't be used: {reason or exc}"
-            ) from exc
+            reason = why_refused(self._url, exc)
+            raise ConfigError(f"the database {self.database} can't be used: {reason}") from exc
 
     def _start(self) -> Threads:
         apart, in_turns = (

@@ -7,6 +7,7 @@ the loop and back, and each operation would have to be written a second time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +20,7 @@ from psycopg.types.string import StrDumper
 from quatrain.errors import ConfigError
 from quatrain.server.problems import Fault, validation_failed
 
+from .postgres_errors import of_environment
 from .postgres_sql import translated
 from .postgres_url import PostgresURL
 
@@ -48,6 +50,7 @@ SET client_min_messages = 'warning';
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
 """
+_QUOTED: Final = re.compile(r"""(["'])(.*?)\1""")
 CLOCK: Final = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
@@ -90,6 +93,25 @@ def connect(url: PostgresURL, *, idle: float) -> Raw:
         raw.close()
         raise
     return raw
+
+
+def why_refused(url: PostgresURL, exc: psycopg.Error) -> str:
+    """Why ``connect`` failed, in words that hold no password, nor a part of one.
+
+    In an address that is not written as it should be, a part may be taken for a host or an option,
+    which the driver then repeats.
+    """
+    if exc.sqlstate and (reason := of_environment(exc)) is not None:
+        return reason
+    given = conninfo_to_dict(url.secret.reveal())
+    known = {str(given.get(name)) for name in ("host", "hostaddr", "dbname", "user")}
+
+    def shown(found: re.Match[str]) -> str:
+        value = found[2]
+        harmless = value in known and "@" not in value
+        return found[0] if harmless or value.isdecimal() or value[:1] == "/" else "…"
+
+    return _QUOTED.sub(shown, " ".join(str(exc).split()))
 
 
 class _Context:
