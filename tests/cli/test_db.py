@@ -1,12 +1,16 @@
 """``quatrain db``: a file is moved to PostgreSQL, and what is told of that."""
 
+import signal
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from quatrain.server.local import LocalPlatform
+from quatrain.verity import VerityClient
 from tests._require import import_for
+
+from ._support import LONG, Process
 
 pytestmark = pytest.mark.once
 
@@ -122,6 +126,27 @@ def test_a_file_in_use(cli, source, address):
     assert 1 == result.exit_code
     assert "is in use: stop the platform" in result.stderr
     assert 0 == cli("keys", "list", "--database", source).exit_code
+
+
+def test_a_platform_that_is_served(cli, serving, database, address):
+    """It is stopped, its ledger is moved, and is whole; nobody begins to serve the file again."""
+    env = {"VERITY_BASE_URL": serving.base_url}
+    env["VERITY_API_KEY"] = cli("keys", "create", "--database", database).stdout.strip()
+    with VerityClient(
+        base_url=env["VERITY_BASE_URL"], api_key=env["VERITY_API_KEY"], namespace="shop"
+    ) as client:
+        client.protect("charge", act=lambda: "paid")
+    refused = cli("db", "copy", database, address)
+    serving.stop(signal.SIGTERM)
+    moved = cli("db", "copy", database, address)
+    whole = cli("effects", "audit", "--verify", "--database", address)
+    again = Process("serve", "--port", 0, "--database", database)
+    said = again.process.communicate(timeout=LONG)
+
+    assert (1, True) == (refused.exit_code, "is in use: stop the platform" in refused.stderr)
+    assert [0, 0] == [moved.exit_code, whole.exit_code]
+    assert whole.stdout.startswith("OK: 1 effects, 2 lines: ")
+    assert (1, True) == (again.process.returncode, "this database was moved to" in said[1])
 
 
 def test_reopening(cli, source, address):

@@ -27,6 +27,7 @@ from quatrain.server.store import (
     StoreUnavailableError,
     migrations,
     store_on,
+    wall_clock_ms,
 )
 from tests._postgres import PostgresServer
 from tests._require import import_for
@@ -258,6 +259,18 @@ def test_progress(source: Path, target: PostgresURL, monkeypatch: pytest.MonkeyP
     assert {total} == {number for _, number in steps}
 
 
+def test_a_platform_that_was_killed(source: Path, target: PostgresURL, tmp_path: Path) -> None:
+    """What is only in the log that it left is copied, too."""
+    with SqliteStore(source) as store:
+        make_realm(store, "latest", "test")
+        left = tmp_path / "left"
+        left.mkdir()
+        for end in ("", "-wal"):
+            shutil.copy(f"{source}{end}", left / f"{source.name}{end}")
+    move(left / source.name, target)
+    assert [("latest",)] == asked(target, "SELECT tenant FROM realms WHERE tenant = 'latest'")
+
+
 def test_an_older_schema(source: Path, target: PostgresURL) -> None:
     """It is brought up to date on the way."""
     old = source.with_name("old.db")
@@ -378,6 +391,17 @@ def test_a_target_that_has_something(source: Path, target: PostgresURL) -> None:
     assert [("acme",)] == asked(target, "SELECT tenant FROM realms")
     asked(target, "DELETE FROM realms RETURNING id")
     assert not move(source, target).already
+
+
+@pytest.mark.parametrize(("off", "way"), [(100_000, "behind"), (-100_000, "ahead of")])
+def test_clocks_that_differ(
+    source: Path, target: PostgresURL, monkeypatch: pytest.MonkeyPatch, off: int, way: str
+) -> None:
+    """A lease would run out before its holder thinks so, and another would act."""
+    monkeypatch.setattr(copying, "wall_clock_ms", lambda: wall_clock_ms() + off)
+    with pytest.raises(ConfigError, match=f"the target's clock is (99|100) s {way} this machine's"):
+        move(source, target)
+    assert is_empty(target)
 
 
 def test_a_target_that_is_away(source: Path) -> None:

@@ -3,7 +3,9 @@
 One idea a module: ``connection`` what operations see, ``queries`` the SQL by name, ``migrations``
 the schema, ``base`` what stores have in common, ``writer`` group commit, ``readers`` reads,
 ``gate`` forks, ``opening`` the store that goes with a name; ``sqlite``, ``sqlite_writer`` and
-``files`` the store on a file; ``postgres`` and the modules named after it the one on PostgreSQL.
+``files`` the store on a file; ``postgres`` and the modules named after it the one on PostgreSQL;
+``copying``, with ``copy_source`` and ``copy_target``, the way from one to the other, and ``moved``
+the mark that it leaves.
 """
 
 from __future__ import annotations

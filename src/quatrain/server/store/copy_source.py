@@ -86,7 +86,7 @@ def alone_on(path: Path) -> Iterator[sqlite3.Connection]:
             finally:
                 connection.close()
     except (OSError, sqlite3.Error) as exc:
-        raise ConfigError(f"{path} can't be copied: {of_environment(exc) or exc}") from exc
+        raise ConfigError(f"{path} can't be used: {of_environment(exc) or exc}") from exc
 
 
 @contextlib.contextmanager

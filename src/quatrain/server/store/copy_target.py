@@ -13,7 +13,7 @@ from quatrain.errors import ConfigError
 
 from .copy_source import Content, Table
 from .migrations import begin_migrated
-from .postgres_connection import PostgresConnection, connect, why_refused
+from .postgres_connection import CLOCK, PostgresConnection, connect, last_row, why_refused
 from .postgres_errors import of_environment
 from .postgres_url import PostgresURL
 
@@ -57,6 +57,11 @@ def _reason(exc: psycopg.Error) -> str:
         return str(exc)
     place = "".join(f", {name}" for name in (exc.diag.table_name, exc.diag.constraint_name) if name)
     return f"it refuses a row (SQLSTATE {exc.sqlstate}{place})"
+
+
+def now_ms(connection: PostgresConnection) -> int:
+    """The database's clock, in milliseconds since 1970."""
+    return int(last_row(connection.raw.execute(CLOCK.encode()))[0])
 
 
 def tables(connection: PostgresConnection) -> dict[str, dict[str, type]]:

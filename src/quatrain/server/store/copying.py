@@ -25,6 +25,8 @@ from .postgres_url import PostgresURL
 
 _EVERY: Final = 1_000
 """Rows between two looks at the progress."""
+_SKEW: Final = 10.0
+"""Seconds by which two clocks may differ."""
 
 
 @attrs.frozen
@@ -54,6 +56,7 @@ def move(
         if old is not None and old.to != str(target):
             moved.refuse(here)
         with copy_target.opened(target) as there:
+            _compare_clocks(copy_target.now_ms(there))
             if old is not None:
                 if moved.arrived(there) == old.token:
                     return _ended_before(here, old)
@@ -68,6 +71,17 @@ def _mark_of(here: sqlite3.Connection, source: Path) -> moved.Mark | None:
         return moved.Mark.of(here)
     except (TypeError, ValueError):
         raise ConfigError(f"{source} has a mark that this quatrain does not know") from None
+
+
+def _compare_clocks(now: int) -> None:
+    """By the file's clock leases were given, and by the database's they run out."""
+    ahead = (now - wall_clock_ms()) / 1_000
+    if abs(ahead) > _SKEW:
+        way = "ahead of" if ahead > 0 else "behind"
+        raise ConfigError(
+            f"the target's clock is {abs(ahead):,.0f} s {way} this machine's: leases that run now"
+            " would run out at another time than was said. Let both set their clocks by NTP"
+        )
 
 
 def _ended_before(here: sqlite3.Connection, mark: moved.Mark) -> Moved:
