@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,18 @@ def test_a_platform_that_is_served(cli, serving, database, address):
     assert [0, 0] == [moved.exit_code, whole.exit_code]
     assert whole.stdout.startswith("OK: 1 effects, 2 lines: ")
     assert (1, True) == (again.process.returncode, "this database was moved to" in said[1])
+
+
+def test_without_the_driver(cli, source, address, monkeypatch):
+    """It says what to install; reopening needs none."""
+    cli("db", "copy", source, address)
+    for name in ("postgres", "copying"):
+        monkeypatch.setitem(sys.modules, f"quatrain.server.store.{name}", None)
+    refused = cli("db", "copy", source, address)
+    reopened = cli("db", "reopen", source, "--yes")
+
+    assert [1, 0] == [refused.exit_code, reopened.exit_code]
+    assert "pip install 'quatrain[postgres]'" in refused.stderr
 
 
 def test_reopening(cli, source, address):

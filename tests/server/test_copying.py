@@ -38,7 +38,8 @@ from ._support import as_argument, granted, make_realm
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
 
 from quatrain.server.store import copy_source, copy_target, copying, moved  # noqa: E402  the driver
-from quatrain.server.store.copying import Moved, move, reopen  # noqa: E402
+from quatrain.server.store.copy_source import reopen  # noqa: E402
+from quatrain.server.store.copying import Moved, move  # noqa: E402
 
 pytestmark = pytest.mark.once
 
@@ -516,6 +517,10 @@ def test_reopening(source: Path, target: PostgresURL) -> None:
     move(source, target)
     assert str(target) == reopen(source)
     assert before == content(source)
+    change(source, "INSERT INTO facts VALUES ('moved', 'by another version')")
+    with pytest.raises(ConfigError, match="has a mark that this quatrain does not know"):
+        reopen(source)
+    change(source, "DELETE FROM facts WHERE name = 'moved'")
     with Client.local(source, namespace="shop") as q:
         assert "again" == q.verity.protect("more", act=lambda: "again")
 

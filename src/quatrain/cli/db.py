@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from quatrain.server.store import PostgresURL, store_on
+from quatrain.server.store import PostgresURL, copy_source, store_on
 from quatrain.server.vendo.secretkey import VARIABLE, KeyFile, key_source
 
 from .options import Database, DatabaseType
@@ -89,7 +89,5 @@ def reopen(database: Database, yes: bool) -> None:
             abort=True,
             err=True,
         )
-    from quatrain.server.store.copying import reopen as take_mark_away  # noqa: PLC0415  the driver
-
-    was = take_mark_away(database)
+    was = copy_source.reopen(database)
     note(f"{printable(str(database))} can be served again; {printable(was)} must not be.")

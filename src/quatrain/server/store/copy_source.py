@@ -17,8 +17,10 @@ import attrs
 
 from quatrain.errors import ConfigError
 
+from . import moved
 from .errors import of_environment
 from .files import BUSY_TIMEOUT_MS, DatabaseFile
+from .migrations import version_of
 
 _KINDS: Final[dict[str, type]] = {"INTEGER": int, "TEXT": str, "BLOB": bytes}
 _SHOWN: Final = 3
@@ -126,6 +128,27 @@ def _be_alone(connection: sqlite3.Connection, path: Path) -> None:
 
 def _in_use(path: Path) -> ConfigError:
     return ConfigError(f"{path} is in use: stop the platform, and whatever else has it open")
+
+
+def mark_of(connection: sqlite3.Connection, path: Path) -> moved.Mark | None:
+    """Where the database was moved to; None when it was not. Raises ConfigError."""
+    if version_of(connection) < moved.SINCE:
+        return None
+    try:
+        return moved.Mark.of(connection)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{path} has a mark that this quatrain does not know") from None
+
+
+def reopen(database: Path) -> str:
+    """Let a file that was moved be used again; answers where it had gone. Raises ConfigError."""
+    with alone_on(database) as connection:
+        mark = mark_of(connection, database)
+        if mark is None:
+            raise ConfigError(f"{database} was not moved")
+        moved.reopen(connection)
+        connection.execute("COMMIT")
+    return mark.to
 
 
 def tables(connection: sqlite3.Connection) -> list[Table]:

@@ -19,7 +19,7 @@ from quatrain.errors import ConfigError
 
 from . import copy_source, copy_target, moved
 from .base import wall_clock_ms
-from .migrations import run_missing, version_of
+from .migrations import run_missing
 from .postgres_connection import PostgresConnection
 from .postgres_url import PostgresURL
 
@@ -52,7 +52,7 @@ def move(
     *source* goes on as before; unless it says otherwise.
     """
     with copy_source.alone_on(source) as here:
-        old = _mark_of(here, source)
+        old = copy_source.mark_of(here, source)
         if old is not None and old.to != str(target):
             moved.refuse(here)
         with copy_target.opened(target) as there:
@@ -62,15 +62,6 @@ def move(
                     return _ended_before(here, old)
                 _begin_anew(here, old)
             return _move(here, there, str(target), on_progress)
-
-
-def _mark_of(here: sqlite3.Connection, source: Path) -> moved.Mark | None:
-    if version_of(here) < moved.SINCE:
-        return None
-    try:
-        return moved.Mark.of(here)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{source} has a mark that this quatrain does not know") from None
 
 
 def _compare_clocks(now: int) -> None:
@@ -148,14 +139,3 @@ def _counted(
             on_progress(done, total)
 
     return on_row
-
-
-def reopen(database: Path) -> str:
-    """Let a file that was moved be used again; answers where it had gone. Raises ConfigError."""
-    with copy_source.alone_on(database) as here:
-        mark = _mark_of(here, database)
-        if mark is None:
-            raise ConfigError(f"{database} was not moved")
-        moved.reopen(here)
-        here.execute("COMMIT")
-    return mark.to
