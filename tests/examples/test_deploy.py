@@ -173,6 +173,7 @@ def test_the_command(compose: Any) -> None:
     )
 
 
+@pytest.mark.once
 def test_it_serves_on_postgresql(compose: Any, postgres_url: PostgresURL) -> None:
     """As the file has it, but for the address: made from what the file gives it, and ready."""
     service = compose["services"]["quatrain"]
