@@ -12,6 +12,7 @@ from quatrain.verity import VerityClient
 
 from ._support import Serving
 
+pytestmark = pytest.mark.once
 PASSWORD = "hunter2"  # the tests' server asks for none, and takes any
 
 
