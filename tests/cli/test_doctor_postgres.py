@@ -169,6 +169,12 @@ def test_without_the_driver(look, monkeypatch):
             "search_path",
         ),
         (
+            "ALTER TABLE schema_versions RENAME version TO edition",
+            "error",
+            "it can't be read: SQLSTATE 42703",
+            "the server's log",
+        ),
+        (
             """INSERT INTO facts VALUES
             ('moved', '{{"to": "elsewhere", "at": 1, "token": "t", "ended": true}}')""",
             "error",

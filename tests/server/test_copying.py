@@ -29,6 +29,7 @@ from quatrain.server.store import (
     store_on,
     wall_clock_ms,
 )
+from quatrain.server.store.files import DatabaseFile
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
@@ -416,7 +417,17 @@ def test_a_target_that_is_away(source: Path) -> None:
 # -- one ledger at most ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", ["platform", "shell", "writer"])
+def test_a_damaged_file(source: Path, target: PostgresURL) -> None:
+    """Nothing of it is copied."""
+    with source.open("r+b") as file:
+        file.seek(2 * 4_096)
+        file.write(os.urandom(30 * 4_096))
+    with pytest.raises(ConfigError, match=f"{source} can't be used: "):
+        move(source, target)
+    assert is_empty(target)
+
+
+@pytest.mark.parametrize("who", ["platform", "shell", "writer", "turn"])
 def test_a_file_in_use(source: Path, target: PostgresURL, who: str) -> None:
     """It is refused while anybody has it open, and serves on."""
     if who == "platform":
@@ -425,6 +436,12 @@ def test_a_file_in_use(source: Path, target: PostgresURL, who: str) -> None:
             with pytest.raises(ConfigError, match="is in use: stop the platform"):
                 move(source, target)
             platform.keys.create(name="later")
+    elif who == "turn":
+        with (
+            DatabaseFile(source).locked(),
+            pytest.raises(ConfigError, match="is in use: stop the platform"),
+        ):
+            move(source, target)
     else:
         connection = sqlite3.connect(source)
         connection.execute("BEGIN IMMEDIATE" if who == "writer" else "SELECT * FROM facts")

@@ -54,7 +54,7 @@ def _reason(exc: psycopg.Error) -> str:
     if (reason := of_environment(exc)) is not None:
         return reason
     if exc.sqlstate is None:
-        return str(exc)
+        return f"it can't take a value ({type(exc).__name__})"
     place = "".join(f", {name}" for name in (exc.diag.table_name, exc.diag.constraint_name) if name)
     return f"it refuses a row (SQLSTATE {exc.sqlstate}{place})"
 
