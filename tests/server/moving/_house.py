@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from quatrain import Client
 from quatrain.server.local import LocalPlatform
+from quatrain.server.store import PostgresURL, copy_source
 from quatrain.server.vendo.secretkey import VARIABLE
 from quatrain.velerian import verify_evidence
 
@@ -69,3 +72,29 @@ def verified_packs(q: Client, directory: Path) -> int:
 def key_beside(database: Path) -> dict[str, str]:
     """What has to be set in the environment where the database was moved to."""
     return {VARIABLE: database.with_name(f"{database.name}.key").read_text().strip()}
+
+
+def asked(target: PostgresURL, statement: str) -> list[Any]:
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(target.secret.reveal()) as connection:
+        rows: list[Any] = connection.execute(statement).fetchall()
+        return rows
+
+
+def is_empty(target: PostgresURL) -> bool:
+    """Whether it has no table."""
+    statement = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    return asked(target, statement) == [(0,)]
+
+
+def change(source: Path, statement: str, *parameters: Any) -> None:
+    connection = sqlite3.connect(source)
+    connection.execute(statement, parameters)
+    connection.commit()
+    connection.close()
+
+
+def content(source: Path) -> dict[str, copy_source.Content]:
+    with copy_source.alone_on(source) as connection:
+        tables = copy_source.tables(connection)
+        return copy_source.look_over(connection, tables, lambda: None)
