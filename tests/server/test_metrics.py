@@ -136,6 +136,36 @@ async def test_what_agents_ask(client: Client, clock: ServerClock) -> None:
     }
 
 
+async def test_what_operators_do(client: Client, clock: ServerClock) -> None:
+    """Each action that was taken; what was refused has changed nothing."""
+    _, secret = client.keys.create(tenant="acme", name="ops", scopes=["platform:manage"])
+    operator = Client(client.http, secret, client.keys)
+
+    async def act(action: str, key: str, **body: Any) -> int:
+        path = f"http://localhost/manage/v1/effects/{action}"
+        body |= {"namespace": "ns", "effect_key": key, "reason": "r"}
+        return (await operator.post(path, **body)).status_code
+
+    for key in ("a", "b", "c"):
+        await client.lease(key)
+    told = [await act("release", key) for key in ("a", "b", "c", "c")]
+    told += [await act("resolve", "a", outcome="done")]
+    told += [await act("resolve", key, outcome="not_done") for key in ("a", "b", "c")]
+    found = await scrape(client)
+
+    assert [200, 200, 200, 409, 200, 409, 200, 200] == told
+    assert {("release", "accepted"): 3, ("resolve", "done"): 1, ("resolve", "not_done"): 2} == {
+        (operation, outcome): found[
+            f'quatrain_effect_operations_total{{operation="{operation}",outcome="{outcome}"}}'
+        ]
+        for operation, outcome in [
+            ("release", "accepted"),
+            ("resolve", "done"),
+            ("resolve", "not_done"),
+        ]
+    }
+
+
 async def test_requests(client: Client) -> None:
     """By route, of which there are few: nothing that a caller made up is told."""
     await client.lease("k")
