@@ -11,7 +11,7 @@ import pytest
 
 from quatrain import __version__
 from quatrain.server import Settings, create_app
-from quatrain.server.metrics.gauges import LedgerGauges
+from quatrain.server.metrics import gauges
 from quatrain.server.metrics.registry import (
     CONTENT_TYPE,
     Counter,
@@ -246,10 +246,10 @@ async def test_the_ledger(client: Client, clock: ServerClock) -> None:
 async def test_the_database_is_not_asked_each_time(store: Store, realm: int) -> None:
     """However many scrape."""
     time = [0.0]
-    gauges = LedgerGauges(store, monotonic=lambda: time[0])
+    found = gauges.LedgerGauges(store, monotonic=lambda: time[0])
 
     async def effects() -> float:
-        return sum(sample.value for sample in (await gauges.families())[0].samples)
+        return sum(sample.value for sample in (await found.families())[0].samples)
 
     assert 0 == await effects()
     store.write_blocking(
@@ -267,6 +267,32 @@ async def test_the_database_is_not_asked_each_time(store: Store, realm: int) -> 
     assert 0 == await effects()
     time[0] = 15.1
     assert 1 == await effects()
+
+
+async def test_counting_takes_a_small_part_of_the_time(store: Store, realm: int) -> None:
+    """What took two seconds is asked again after a hundred, and the quick part as before."""
+    time, looked = [0.0], []
+
+    class Slow:
+        waiting = 0
+
+        async def read(self, query: Any, _: None) -> Any:
+            looked.append(query)
+            time[0] += 2.0 if query is gauges.committed else 0.001
+            return store.read_blocking(query, None)
+
+    slow: Any = Slow()
+    found = gauges.LedgerGauges(slow, monotonic=lambda: time[0])
+    await found.families()
+    told = []
+    for moment in (14.9, 15.1, 30.2, 99.9, 101.0):
+        time[0] = moment
+        looked.clear()
+        await found.families()
+        told.append([query.__name__ for query in looked])
+
+    quick = ["open_effects"]
+    assert [[], quick, quick, quick, ["committed"]] == told
 
 
 # -- who may read it ------------------------------------------------------------------------------
