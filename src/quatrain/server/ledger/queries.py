@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from quatrain.server.store import Connection, queries
+from quatrain.server.store import Connection, in_index_order, queries
 
 from .records import Effect, Event, EventType, Status
 
@@ -66,6 +66,7 @@ def get(connection: Connection, now: int, params: dict[str, Any]) -> Effect | No
     return None if row is None else _effect(row)
 
 
+@in_index_order
 def list_effects(connection: Connection, now: int, params: dict[str, Any]) -> EffectsPage:
     """A page of effects. *params*: realm_id, filter, before (a row's id), limit, payloads."""
     wanted: Filter = params["filter"]
@@ -118,6 +119,7 @@ def _of_one_index(wanted: Filter) -> list[str]:
     return columns
 
 
+@in_index_order
 def events(connection: Connection, now: int, params: dict[str, Any]) -> EventsPage | None:
     """A page of an effect's audit trail; None when there is no such effect."""
     effect = get(connection, now, params)
