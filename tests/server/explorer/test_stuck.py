@@ -30,6 +30,7 @@ EFFECT = Effect(
     created_at=START,
     updated_at=NOW - 60_000,
     first_fence=1,
+    operator_fences=0,
 )
 
 

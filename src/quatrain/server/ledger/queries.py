@@ -16,7 +16,7 @@ FACTS: Final = (
     "id, namespace, effect_key, effect_name, "
     "CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END, "
     "fence_token, agent_id, workflow_name, case_id, run_id, lease_expires_at, source, "
-    "created_at, updated_at, first_fence"
+    "created_at, updated_at, first_fence, operator_fences"
 )
 """The columns of an Effect, in its order; its payloads come after them."""
 _PAYLOADS: Final = ", input_json, result, error"
