@@ -321,7 +321,7 @@ async def test_a_page_tells_all_of_an_effect(browser: Browser, clock: ServerCloc
     page = words(await browser.text(f"/effects/{await id_of(browser)}"))
     assert "failed Failed 0 ms ago: ValueError: again." in page
     assert "2 bob 1 s ago 1 s – 0 failed: ValueError: again" in page
-    assert "1 ann 3 s ago 2 s – 1 failed" in page
+    assert "1 ann 3 s ago 2 s – 1 failed: TimeoutError: no answer" in page
     assert "RESET 1 – – reason mended by eve" in page
     assert '"a": 1' in page
 

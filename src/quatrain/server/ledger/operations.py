@@ -128,7 +128,10 @@ def commit(connection: Connection, now: int, params: Params) -> Settled | Refuse
 
 @side_by_side(_place)
 def fail(connection: Connection, now: int, params: Params) -> Settled | RefusedError:
-    """Settle the effect with its error; the repeat of a winning fail is answered as one."""
+    """Settle the effect with its error; the repeat of a winning fail is answered as one.
+
+    The next lease forgets the error; the trail goes on telling it, in short.
+    """
     return _settle(connection, now, params, _FAIL, _FAILED)
 
 
@@ -145,6 +148,9 @@ def _settle(
     effect_id, agent_id, run_id = row
     source = params["source"]
     detail = None if source is None else f'{{"source": "{source}"}}'
+    if status == _FAILED:
+        said = {} if source is None else {"source": source}
+        detail = json.dumps({**said, "error": params["told"]})
     run_id = params["run_id"] or run_id
     line = (effect_id, status, now, params["fence_token"], agent_id, run_id, detail)
     connection.execute(_ADD_EVENT, line)

@@ -12,6 +12,7 @@ from quatrain.server.randomness import token
 from quatrain.server.store import Store
 
 from . import operations, queries, trail
+from .errors import in_short
 from .queries import EffectsPage, EventsPage, Filter
 from .records import (
     Cached,
@@ -107,7 +108,7 @@ class Ledger:
     ) -> Settled:
         """Settle the effect until it is reset; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
-        params |= {"error": error, "source": source, "run_id": run_id}
+        params |= {"error": error, "source": source, "run_id": run_id, "told": in_short(error)}
         return accepted(await self._store.write(operations.fail, params))
 
     async def renew(self, holder: Holder, *, extension_ms: int | None = None) -> Renewed:
