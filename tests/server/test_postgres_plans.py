@@ -82,7 +82,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     execute = PostgresConnection.execute
 
     def explained(connection: PostgresConnection, sql: str, parameters: Any = (), /) -> Any:
-        if sql.lstrip().startswith("SELECT"):
+        if sql.lstrip().startswith(("SELECT", "WITH")):
             answer = execute(connection, f"EXPLAIN (FORMAT JSON) {sql}", parameters)
             found.append(answer.fetchone()[0][0]["Plan"])
         return execute(connection, sql, parameters)
@@ -137,6 +137,7 @@ def test_other_reads_have_one_too(store: Store, realm: int, plans: list[dict[str
             trail.page,
             {"realm_id": realm, "namespace": None, "after": Place(4_000, 7), "limit": 100},
         ),
+        "key": (ledger_queries.of_key, {"realm_id": realm, "effect_key": "key-7"}),
         "effect": (queries.look, {"realm_id": realm, "id": 100}),
     }
     for name, (read, argument) in reads.items():

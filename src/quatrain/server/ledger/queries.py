@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -64,6 +65,13 @@ def get(connection: Connection, now: int, params: dict[str, Any]) -> Effect | No
     statement = _SQL["get"].format(columns=FACTS + _PAYLOADS)
     row = connection.execute(statement, {**params, "now": now}).fetchone()
     return None if row is None else _effect(row)
+
+
+@in_index_order
+def of_key(connection: Connection, now: int, params: dict[str, Any]) -> list[Effect]:
+    """The effects of one key in every namespace. *params*: realm_id, effect_key."""
+    rows = connection.execute(_SQL["of_key"].format(columns=FACTS), {**params, "now": now})
+    return sorted(map(_effect, rows), key=attrgetter("id"), reverse=True)
 
 
 @in_index_order

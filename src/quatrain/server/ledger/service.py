@@ -171,6 +171,11 @@ class Ledger:
         found = await self._store.read(queries.get, _of_effect(effect))
         return _found(found)
 
+    async def of_key(self, realm_id: int, effect_key: str) -> list[Effect]:
+        """The effects of one key in every namespace, without their payloads, newest first."""
+        params = {"realm_id": realm_id, "effect_key": effect_key}
+        return await self._store.read(queries.of_key, params)
+
     async def list(
         self,
         realm_id: int,

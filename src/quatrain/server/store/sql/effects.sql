@@ -139,6 +139,18 @@ SELECT {columns}
 FROM effects
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
 
+-- of_key --
+-- Namespace after namespace, each found in an index: none is of the keys alone.
+WITH RECURSIVE spaces (name) AS (
+  SELECT min(namespace) FROM effects WHERE realm_id = :realm_id
+  UNION ALL
+  SELECT (SELECT min(namespace) FROM effects WHERE realm_id = :realm_id AND namespace > spaces.name)
+  FROM spaces WHERE spaces.name IS NOT NULL
+)
+SELECT {columns}
+FROM spaces JOIN effects ON effects.namespace = spaces.name
+WHERE realm_id = :realm_id AND effect_key = :effect_key
+
 -- list --
 -- Newest first; a page begins below the last row of the page before, so new rows move nothing.
 SELECT {columns}
