@@ -69,7 +69,8 @@ class LedgerGauges:
             Family(
                 "quatrain_effects",
                 "gauge",
-                "Effects of all tenants, by state.",
+                "Effects of all tenants, by state; committed ones are counted less often where"
+                " there are many.",
                 ("state",),
                 [Sample((name,), count) for name, count in counts.items()],
             ),
