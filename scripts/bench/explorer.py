@@ -42,6 +42,7 @@ FILTERS: Final[dict[str, Wanted]] = {
     **{f"state={state}": Wanted(state=state) for state in Status},
     "namespace, all": Wanted(namespace="billing"),
     "namespace, rare": Wanted(namespace="rare"),
+    "namespace, old": Wanted(namespace="retired"),
     "namespace, none": Wanted(namespace="no such"),
     "namespace, all, and failed": Wanted(namespace="billing", state=Status.FAILED),
     "namespace, rare, and committed": Wanted(namespace="rare", state=Status.COMMITTED),

@@ -40,7 +40,7 @@ def _effects(many: int, now: int, realm_id: int) -> Iterator[tuple[Any, ...]]:
         yield (
             number,
             realm_id,
-            "rare" if number in rare else "billing",
+            "rare" if number in rare else "retired" if number < many // 100 else "billing",
             f"refund:order_{number}",
             state,
             now - 1 if state == "RUNNING" else None,
