@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from quatrain.server.metrics.registry import (
     Sample,
     exposition,
 )
-from quatrain.server.store import PostgresURL, Store
+from quatrain.server.store import PostgresURL, Store, StoreUnavailableError
 
 from ._support import Client, ServerClock, away
 
@@ -293,6 +294,51 @@ async def test_counting_takes_a_small_part_of_the_time(store: Store, realm: int)
 
     quick = ["open_effects"]
     assert [[], quick, quick, quick, ["committed"]] == told
+
+
+async def test_a_slow_count_is_under_way_once(store: Store) -> None:
+    """However many scrape meanwhile; who gives up leaves its answer to the next."""
+    release, looked = asyncio.Event(), []
+
+    class Slow:
+        waiting = 0
+
+        async def read(self, query: Any, _: None) -> Any:
+            looked.append(query.__name__)
+            await release.wait()
+            return store.read_blocking(query, None)
+
+    slow: Any = Slow()
+    found = gauges.LedgerGauges(slow, monotonic=lambda: 0.0)
+    impatient, patient = (asyncio.create_task(found.families()) for _ in range(2))
+    while not looked:
+        await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    release.set()
+    await patient
+    await found.families()
+    assert ["open_effects", "committed"] == looked
+
+
+async def test_a_count_that_failed_is_tried_again(store: Store) -> None:
+    """By the next who asks; nobody is given what there is not."""
+    outcomes = [StoreUnavailableError("away"), None]
+
+    class Away:
+        waiting = 0
+
+        async def read(self, query: Any, _: None) -> Any:
+            if outcomes and (failure := outcomes.pop(0)) is not None:
+                raise failure
+            return store.read_blocking(query, None)
+
+    away_: Any = Away()
+    found = gauges.LedgerGauges(away_, monotonic=lambda: 0.0)
+    with pytest.raises(StoreUnavailableError):
+        await found.families()
+    assert 3 == len(await found.families())
 
 
 # -- who may read it ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -33,7 +34,10 @@ class Open:
 
 
 class Kept(Generic[T]):
-    """What a query answered, until it is time to ask again: the later, the longer it took."""
+    """What a query answered, until it is time to ask again: the later, the longer it took.
+
+    It is asked once at a time, however many want to know, and to its end, though they give up.
+    """
 
     def __init__(
         self, store: Store, query: Callable[[Connection, int, None], T], clock: Callable[[], float]
@@ -42,15 +46,28 @@ class Kept(Generic[T]):
         self._query = query
         self._clock = clock
         self._answer: tuple[float, T] | None = None
+        self._asking: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
         """Raises StoreUnavailableError."""
+        if self._answer is not None and self._clock() <= self._answer[0]:
+            return self._answer[1]
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+            self._asking.add_done_callback(self._asked)
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> T:
         begun = self._clock()
-        if self._answer is None or begun > self._answer[0]:
-            answer = await self._store.read(self._query, None)
-            took = self._clock() - begun
-            self._answer = begun + max(_KEPT, took / _SHARE), answer
-        return self._answer[1]
+        answer = await self._store.read(self._query, None)
+        took = self._clock() - begun
+        self._answer = begun + max(_KEPT, took / _SHARE), answer
+        return answer
+
+    def _asked(self, task: asyncio.Task[T]) -> None:
+        self._asking = None
+        if not task.cancelled():
+            task.exception()  # who still waits is told; perhaps nobody does
 
 
 class LedgerGauges:
