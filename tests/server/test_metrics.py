@@ -322,6 +322,28 @@ async def test_a_slow_count_is_under_way_once(store: Store) -> None:
     assert ["open_effects", "committed"] == looked
 
 
+def test_a_count_of_another_loop_is_not_waited_for(store: Store) -> None:
+    """As after a fork, where nobody goes on with it."""
+
+    class Standing:
+        waiting = 0
+        stands = True
+
+        async def read(self, query: Any, _: None) -> Any:
+            if self.stands:
+                await asyncio.Event().wait()
+            return store.read_blocking(query, None)
+
+    standing: Any = Standing()
+    found = gauges.LedgerGauges(standing, monotonic=lambda: 0.0)
+    with asyncio.Runner() as before, asyncio.Runner() as after:
+        before.get_loop().create_task(found.families())
+        before.run(asyncio.sleep(0))
+        before.run(asyncio.sleep(0))
+        standing.stands = False
+        assert 3 == len(after.run(found.families()))
+
+
 async def test_a_count_that_failed_is_tried_again(store: Store) -> None:
     """By the next who asks; nobody is given what there is not."""
     outcomes = [StoreUnavailableError("away"), None]

@@ -52,7 +52,9 @@ class Kept(Generic[T]):
         """Raises StoreUnavailableError."""
         if self._answer is not None and self._clock() <= self._answer[0]:
             return self._answer[1]
-        if self._asking is None:
+        loop = asyncio.get_running_loop()
+        # another loop's question is one that a fork has left behind
+        if self._asking is None or self._asking.get_loop() is not loop:
             self._asking = asyncio.create_task(self._ask())
             self._asking.add_done_callback(self._asked)
         return await asyncio.shield(self._asking)
@@ -65,7 +67,8 @@ class Kept(Generic[T]):
         return answer
 
     def _asked(self, task: asyncio.Task[T]) -> None:
-        self._asking = None
+        if self._asking is task:
+            self._asking = None
         if not task.cancelled():
             task.exception()  # who still waits is told; perhaps nobody does
 
