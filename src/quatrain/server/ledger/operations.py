@@ -146,13 +146,8 @@ def _settle(
             return Settled(state.effect_id, state.fence_token, repeated=True)
         return _not_running(state)
     effect_id, agent_id, run_id = row
-    source = params["source"]
-    detail = None if source is None else f'{{"source": "{source}"}}'
-    if status == _FAILED:
-        said = {} if source is None else {"source": source}
-        detail = json.dumps({**said, "error": params["told"]})
     run_id = params["run_id"] or run_id
-    line = (effect_id, status, now, params["fence_token"], agent_id, run_id, detail)
+    line = (effect_id, status, now, params["fence_token"], agent_id, run_id, params["detail"])
     connection.execute(_ADD_EVENT, line)
     return Settled(effect_id, params["fence_token"], repeated=False)
 

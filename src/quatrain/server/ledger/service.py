@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Final, TypeVar
 
 import attrs
@@ -100,7 +101,7 @@ class Ledger:
     ) -> Settled:
         """Settle the effect for good; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
-        params |= {"result": result, "source": source, "run_id": run_id}
+        params |= {"result": result, "source": source, "run_id": run_id, "detail": _detail(source)}
         return accepted(await self._store.write(operations.commit, params))
 
     async def fail(
@@ -108,7 +109,8 @@ class Ledger:
     ) -> Settled:
         """Settle the effect until it is reset; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
-        params |= {"error": error, "source": source, "run_id": run_id, "told": in_short(error)}
+        params |= {"error": error, "source": source, "run_id": run_id}
+        params["detail"] = _detail(source, error=in_short(error))
         return accepted(await self._store.write(operations.fail, params))
 
     async def renew(self, holder: Holder, *, extension_ms: int | None = None) -> Renewed:
@@ -224,6 +226,12 @@ def _of_holder(holder: Holder) -> operations.Params:
         "fence_token": holder.fence_token,
         "lease_token_hash": _hash(holder.lease_token),
     }
+
+
+def _detail(source: str | None, **more: str) -> str | None:
+    """What the audit trail tells of how an effect was settled."""
+    told = more if source is None else {"source": source, **more}
+    return json.dumps(told) if told else None
 
 
 def _hash(lease_token: str) -> bytes:
