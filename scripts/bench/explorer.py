@@ -1,142 +1,199 @@
-"""How the ledger and the Explorer do with a million effects: python scripts/bench/explorer.py.
+"""How the ledger and what looks at it do with a million effects, on both kinds of database.
 
-Prints the first page of every filter in milliseconds (the first time, and the median of more), and
-the time of a lease as a ratio to that in an empty ledger. What few effects are like is what is
-asked for: two in a million.
+    python scripts/bench/explorer.py                    on a file and on a private PostgreSQL server
+    python scripts/bench/explorer.py --on postgres --effects 100000
+
+Prints each read in milliseconds: the first time, and the median and the longest of more, on one
+connection (whose statements PostgreSQL comes to plan once for all values). Aims: no first page over
+300 ms, and a lease in at most 1.5 × of the time in an empty ledger. PostgreSQL is measured before
+ANALYZE, as after a restore, and after it, as autovacuum does it.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sqlite3
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from many_effects import DAYS, fill_file, fill_postgres, realm
+from private_postgres import private_server
 
 from quatrain.server.explorer import dashboard, queries, workflows
 from quatrain.server.explorer.filters import Wanted
-from quatrain.server.ledger import EffectId, Ledger, Status
-from quatrain.server.store import Connection, SqliteStore, wall_clock_ms
+from quatrain.server.ledger import EffectId, Filter, Ledger, Place, Status, trail
+from quatrain.server.ledger import queries as ledger_queries
+from quatrain.server.ledger.prune import Over, prune
+from quatrain.server.metrics import gauges
+from quatrain.server.store import Store, store_on, wall_clock_ms
 
-MANY: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+Read: TypeAlias = tuple[Callable[..., Any], Any]
+
 LEASES: Final = 2_000
 AT_ONCE: Final = 50
+ROUNDS: Final = 12
 FILTERS: Final[dict[str, Wanted]] = {
     "all": Wanted(),
     **{f"state={state}": Wanted(state=state) for state in Status},
-    "namespace, rare": Wanted(namespace="rare"),
     "namespace, all": Wanted(namespace="billing"),
+    "namespace, rare": Wanted(namespace="rare"),
+    "namespace, old": Wanted(namespace="retired"),
+    "namespace, none": Wanted(namespace="no such"),
     "namespace, all, and failed": Wanted(namespace="billing", state=Status.FAILED),
+    "namespace, rare, and committed": Wanted(namespace="rare", state=Status.COMMITTED),
+    "workflow, all": Wanted(workflow="refunds"),
     "workflow, rare": Wanted(workflow="rare"),
+    "workflow, rare, in namespace": Wanted(workflow="rare", namespace="rare"),
     "case": Wanted(case="case-77"),
+    "case, and failed": Wanted(case="case-77", state=Status.FAILED),
     "agent, rare": Wanted(agent="rare"),
     "key, none": Wanted(key="no such text"),
     "older than a day": Wanted(age="older-1d"),
     "older than a day, and rare": Wanted(age="older-1d", namespace="rare"),
     "newer than an hour, key, none": Wanted(age="newer-1h", key="no such text"),
 }
+LISTS: Final[dict[str, Filter]] = {
+    "list": Filter(),
+    "list, namespace, rare": Filter(namespace="rare"),
+    "list, workflow, rare": Filter(workflow="rare"),
+    "list, failed": Filter(status=Status.FAILED),
+    "list, expired, namespace": Filter(status=Status.EXPIRED, namespace="billing"),
+    "list, case, committed": Filter(case="case-77", status=Status.COMMITTED),
+}
 
 
-def fill(connection: Connection, now: int, realm_id: int) -> None:
-    """As ledgers are: nearly all done, over four days."""
-    spread = 4 * 86_400_000 // MANY
-    rows = (
-        (
-            realm_id,
-            "rare" if number in {1_000, MANY // 2} else "billing",
-            f"refund:order_{number}",
-            status := ("RUNNING" if number % 50_000 == 7 else "COMMITTED"),
-            now - 1 if status == "RUNNING" else None,
-            "rare" if number in {1_000, MANY // 2} else f"worker-{number % 40}",
-            "rare" if number in {1_000, MANY // 2} else "refunds",
-            f"case-{number // 10}",
-            '{"amount":12.5,"currency":"EUR"}',
-            None if status == "RUNNING" else '{"refund_id":"re_77"}',
-            now - (MANY - number) * spread,
-            now - (MANY - number) * spread,
-        )
-        for number in range(MANY)
-    )
-    connection.executemany(
-        "INSERT INTO effects (realm_id, namespace, effect_key, status, lease_expires_at, agent_id,"
-        " workflow_name, case_id, input_json, result, created_at, updated_at, fence_token,"
-        " lease_token_hash, lease_duration_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, randomblob(32), 30000)",
-        rows,
-    )
-    connection.execute(
-        "INSERT INTO effect_events (effect_id, type, at, fence_token)"
-        " SELECT id, 'LEASE_GRANTED', created_at, 1 FROM effects"
-    )
-    connection.execute("UPDATE effects SET status = 'FAILED' WHERE id IN (900, ?)", (MANY // 3,))
-    connection.execute("UPDATE effects SET status = 'RESET' WHERE id IN (901, ?)", (MANY // 4,))
+def reads(realm_id: int, many: int) -> dict[str, Read]:
+    """What is measured, by name."""
+    page = {"realm_id": realm_id, "before": None, "limit": 50, "payloads": False}
+    found: dict[str, Read] = {
+        name: (queries.part, {**page, "wanted": wanted}) for name, wanted in FILTERS.items()
+    }
+    grid = {**page, "wanted": Wanted(workflow="refunds"), "limit": workflows.MOST_EFFECTS}
+    exported = {**page, "wanted": Wanted(), "limit": 200, "payloads": True}
+    bulk = {**page, "wanted": Wanted(state=Status.FAILED), "limit": 1_000}
+    over = {"realm_id": realm_id, "namespace": None, "limit": 1_000}
+    return {
+        **found,
+        "newer": (queries.part, {**page, "wanted": Wanted(), "limit": 1}),
+        "effect": (queries.look, {"realm_id": realm_id, "id": many // 2}),
+        "overview": (dashboard.overview, realm_id),
+        "workflows": (workflows.recent, realm_id),
+        "workflow": (queries.part, grid),
+        "bulk": (queries.part, bulk),
+        "export, first": (queries.part, exported),
+        "export, middle": (queries.part, {**exported, "before": many // 2}),
+        **{
+            name: (ledger_queries.list_effects, {**page, "filter": wanted})
+            for name, wanted in LISTS.items()
+        },
+        "audit, first": (trail.page, {**over, "after": Place(0, 0)}),
+        "audit, middle": (trail.page, {**over, "after": Place(many // 2, many)}),
+        "gauges, open": (gauges.open_effects, None),
+        "gauges, committed": (gauges.committed, None),
+    }
 
 
-def realm(connection: Connection, _now: int, _: None) -> int:
-    """A tenant's."""
-    statement = "INSERT INTO realms (tenant, mode) VALUES ('acme', 'test') RETURNING id"
-    return int(connection.execute(statement).fetchone()[0])
-
-
-async def lease_time(store: SqliteStore, realm_id: int) -> float:
-    """Microseconds a lease, of several at a time; the best of three rounds."""
-    ledger, rounds = Ledger(store), []
-    for turn in range(3):
-        begun = time.perf_counter()
-        for start in range(0, LEASES, AT_ONCE):
-            keys = [f"bench-{turn}-{number}" for number in range(start, start + AT_ONCE)]
-            effects = [EffectId(realm_id, "billing", key) for key in keys]
-            options: dict[str, Any] = {"workflow_name": "refunds", "agent_id": "worker-1"}
-            await asyncio.gather(*(ledger.lease(effect, **options) for effect in effects))
-        rounds.append((time.perf_counter() - begun) / LEASES * 1e6)
-    return min(rounds)
-
-
-def page_times(store: SqliteStore, realm_id: int) -> None:
-    """Print the first page of each filter: the first time, and the median of the next five."""
-    for name, wanted in FILTERS.items():
-        params = {"realm_id": realm_id, "wanted": wanted, "before": None, "limit": 50}
-        took = []
-        for _ in range(6):
+def measure_reads(store: Store, realm_id: int, many: int) -> None:
+    """Print what each takes."""
+    wanted = reads(realm_id, many)
+    took: dict[str, list[float]] = {name: [] for name in wanted}
+    for _ in range(ROUNDS):
+        for name, (read, argument) in wanted.items():
             begun = time.perf_counter()
-            part = store.read_blocking(queries.part, {**params, "payloads": False})
-            took.append((time.perf_counter() - begun) * 1e3)
-        shown = f"{len(part.items)}{' so far' if part.searched else ''}"
-        print(f"{name:32} {took[0]:8.1f} ms {statistics.median(took[1:]):8.1f} ms   {shown}")
+            store.read_blocking(read, argument)
+            took[name].append((time.perf_counter() - begun) * 1e3)
+    for name, times in took.items():
+        middle, longest = statistics.median(times[1:]), max(times[1:])
+        mark = "  missed" if name in FILTERS and max(times) > 300 else ""
+        print(f"{name:32} {times[0]:8.1f} ms {middle:8.1f} ms {longest:8.1f} ms{mark}")
 
 
-def overview_times(store: SqliteStore, realm_id: int) -> None:
-    """Print what the pages take that sum up."""
-    reads: dict[str, Any] = {"overview": dashboard.overview, "workflows": workflows.recent}
-    for name, read in reads.items():
-        took = []
-        for _ in range(6):
-            begun = time.perf_counter()
-            store.read_blocking(read, realm_id)
-            took.append((time.perf_counter() - begun) * 1e3)
-        print(f"{name:32} {took[0]:8.1f} ms {statistics.median(took[1:]):8.1f} ms")
+async def lease_time(store: Store, realm_id: int, turn: int) -> float:
+    """Microseconds a lease, of several at a time."""
+    ledger = Ledger(store)
+    begun = time.perf_counter()
+    for start in range(0, LEASES, AT_ONCE):
+        keys = [f"bench-{turn}-{number}" for number in range(start, start + AT_ONCE)]
+        effects = [EffectId(realm_id, "billing", key) for key in keys]
+        options: dict[str, Any] = {"workflow_name": "refunds", "agent_id": "worker-1"}
+        await asyncio.gather(*(ledger.lease(effect, **options) for effect in effects))
+    return (time.perf_counter() - begun) / LEASES * 1e6
+
+
+def measure_leases(empty: Store, full: Store, realm_id: int) -> None:
+    """Print what a lease takes here and there, turn by turn; the ratio is the turns' median."""
+    other = empty.write_blocking(realm, None)
+    turns = []
+    for turn in range(ROUNDS):
+        few = asyncio.run(lease_time(empty, other, turn))
+        turns.append((few, asyncio.run(lease_time(full, realm_id, turn))))
+    few, many = (statistics.median(times) for times in zip(*turns, strict=True))
+    ratio = statistics.median(there / here for here, there in turns)
+    print(f"a lease: {few:.0f} µs empty, {many:.0f} µs full, {ratio:.2f} ×")
+
+
+def measure_prune(store: Store) -> None:
+    """Print how fast the oldest quarter is forgotten, and what a last look for more takes."""
+    over = Over(before=store.now_ms() - (DAYS - 1) * 86_400_000)
+    begun = time.perf_counter()
+    forgotten = prune(store, over)
+    took = time.perf_counter() - begun
+    begun = time.perf_counter()
+    prune(store, over, dry_run=True)
+    again = (time.perf_counter() - begun) * 1e3
+    print(f"prune: {forgotten:,} in {took:.1f} s, {forgotten / took:,.0f} a second")
+    print(f"prune, nothing left: {again:.1f} ms")
+
+
+def on_file(directory: Path, many: int) -> None:
+    """SQLite."""
+    database = directory / "full.db"
+    with store_on(database) as store:
+        realm_id = store.write_blocking(realm, None)
+    fill_file(database, many, wall_clock_ms(), realm_id)
+    with store_on(database, readers=1) as store, store_on(directory / "empty.db") as empty:
+        print("SQLite")
+        measure_reads(store, realm_id, many)
+        measure_leases(empty, store, realm_id)
+        measure_prune(store)
+
+
+def on_postgres(url: str, many: int) -> None:
+    """PostgreSQL, that analyses nothing by itself until it is told to."""
+    with store_on(url) as store:
+        realm_id = store.write_blocking(realm, None)
+    fill_postgres(url, many, wall_clock_ms(), realm_id)
+    with store_on(url, readers=1) as store:
+        print("PostgreSQL, before ANALYZE")
+        measure_reads(store, realm_id, many)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        connection.execute("CREATE DATABASE empty")
+    beside = f"{url.rpartition('/')[0]}/empty"
+    with store_on(url, readers=1) as store, store_on(beside) as empty:
+        print("PostgreSQL")
+        measure_reads(store, realm_id, many)
+        measure_leases(empty, store, realm_id)
+        measure_prune(store)
 
 
 def main() -> None:
     """Fill, and measure."""
-    with tempfile.TemporaryDirectory() as directory:
-        with SqliteStore(Path(directory) / "empty.db") as store:
-            empty = asyncio.run(lease_time(store, store.write_blocking(realm, None)))
-        database = Path(directory) / "full.db"
-        with SqliteStore(database) as store:
-            realm_id = store.write_blocking(realm, None)
-        connection = sqlite3.connect(database)
-        with connection:
-            fill(connection, wall_clock_ms(), realm_id)
-        connection.close()
-        with SqliteStore(database) as store:
-            page_times(store, realm_id)
-            overview_times(store, realm_id)
-            full = asyncio.run(lease_time(store, realm_id))
-        print(f"a lease: {empty:.0f} µs empty, {full:.0f} µs full, {full / empty:.2f} ×")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--on", choices=["file", "postgres", "both"], default="both")
+    parser.add_argument("--effects", type=int, default=1_000_000)
+    given = parser.parse_args()
+    if given.on != "postgres":
+        with tempfile.TemporaryDirectory() as directory:
+            on_file(Path(directory), given.effects)
+    if given.on != "file":
+        with private_server(autovacuum="off") as url:
+            on_postgres(url, given.effects)
 
 
 if __name__ == "__main__":

@@ -373,6 +373,25 @@ def test_operators_mistakes(cli, args, says):
     assert says in result.stderr
 
 
+def test_operators_may_leave_the_namespace_out(run, ledger, uncertain):
+    """Where one has that key; the environment may name it, too."""
+    uncertain("one")
+    found = run("resolve", "one", "--done", "--reason", "r")
+    assert (0, True) == (found.exit_code, "one in shop is resolved as done" in found.stderr)
+    ledger.request_lease("shop", {"effectKey": "two"})
+    ledger.request_lease("farm", {"effectKey": "two"})
+    ambiguous = run("release", "two", "--reason", "r")
+    assert 2 == ambiguous.exit_code
+    assert "several namespaces have that key; say which: --namespace farm, shop" in ambiguous.stderr
+    assert 0 == run("release", "two", "--reason", "r", VERITY_NAMESPACE="farm").exit_code
+    assert ["EXPIRED", "RUNNING"] == [
+        ledger.effects.get("two", namespace=namespace).status for namespace in ("farm", "shop")
+    ]
+    for command in (["release"], ["resolve", "--not-done"], ["release", "--live"]):
+        missing = run(*command, "no one", "--reason", "r")
+        assert (1, True) == (missing.exit_code, "there is no effect no one" in missing.stderr)
+
+
 def test_effects_in_no_such_state(run, ledger):
     """What is settled is neither resolved nor released."""
     ledger.protect("one", act=lambda: 1)

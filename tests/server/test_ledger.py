@@ -12,6 +12,7 @@ from quatrain.server.ledger import (
     Cached,
     EffectId,
     EffectNotFoundError,
+    EventType,
     Holder,
     LeaseExpiredError,
     LeaseHeldError,
@@ -221,10 +222,39 @@ async def test_a_failure_is_recorded_once(ledger: Ledger, effect: EffectId) -> N
     """RUNNING → FAILED; the repeat is already failed, and the first error stands."""
     holder, _ = await granted(ledger, effect)
     assert await ledger.fail(holder, error='"a"', source="acted") == Settled(1, 1, False)
+    (_, line) = (await ledger.events(effect, limit=9)).items
+    assert line.detail == '{"source": "acted", "error": "a"}'
     assert await ledger.fail(holder, error='"b"') == Settled(1, 1, True)
     found = await ledger.get(effect)
     assert (found.status, found.error, found.source) == (Status.FAILED, '"a"', "acted")
     assert await trail(ledger, effect) == [("LEASE_GRANTED", 1), ("FAILED", 1)]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ('{"name":"E","message":"m","stack":"s"}', "E: m"),
+        ('{"name":7,"message":"m"}', "m"),
+        ('{"code":7}', '{"code":7}'),
+        ('"a\\u0000b\\ud800"', "a\x00b\ud800"),
+        ('""', '""'),
+        ("null", "null"),
+        (f'"{"x" * 1_000}"', "x" * 1_000),
+        (f'"{"x" * 1_001}"', f"{'x' * 999}…"),
+        (f"[{'1,' * 9_999}1]", f"[{'1,' * 499}…"),
+        ("[" * 20_000, f"{'[' * 999}…"),
+    ],
+)
+async def test_the_trail_keeps_each_error_in_short(
+    ledger: Ledger, effect: EffectId, error: str, expected: str
+) -> None:
+    """After the next lease, too, which forgets the error."""
+    holder, _ = await granted(ledger, effect)
+    await ledger.fail(holder, error=error)
+    await ledger.reset(effect, reason="r", by="b")
+    await granted(ledger, effect)
+    line = (await ledger.events(effect, limit=9)).items[1]
+    assert (EventType.FAILED, {"error": expected}) == (line.type, json.loads(line.detail or ""))
 
 
 async def test_what_is_settled_one_way_is_not_settled_the_other(

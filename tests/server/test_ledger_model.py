@@ -338,6 +338,8 @@ class LedgerMachine(RuleBasedStateMachine):
             if model.status == "FAILED":
                 assert (None, model.payload) == (found.result, found.error)
             page = self.runner.run(self.ledger.events(self.effect(key), limit=200))
+            grants = [fence for kind, fence in model.events if kind == "LEASE_GRANTED"]
+            assert len(grants) == found.attempts
             assert model.events == [(event.type.value, event.fence_token) for event in page.items]
 
     @invariant()

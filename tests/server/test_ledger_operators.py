@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,8 @@ from quatrain.server.ledger import (
     StaleFenceError,
     Status,
 )
+from quatrain.server.ledger.queries import get
+from quatrain.server.store import PostgresURL, queries, store_on
 
 from ._support import START, ServerClock, granted, trail
 
@@ -62,6 +66,65 @@ async def test_an_uncertain_effect_was_done(ledger: Ledger, effect: EffectId, lo
     assert expected == await trail(ledger, effect)
     assert ("RESOLVED_DONE", None, WHY) == await last(ledger, effect)
     assert Cached(found.id, 2, Status.COMMITTED, '{"id":7}') == await ledger.lease(effect)
+
+
+async def test_only_a_grant_is_an_attempt(
+    ledger: Ledger, effect: EffectId, lost: Holder, clock: ServerClock
+) -> None:
+    """However many tokens operators take: release, resolve as done; the others take none."""
+    told = [(await ledger.get(effect)).attempts]
+    await ledger.resolve(effect, result=None, **WHY)
+    for _ in range(2):
+        await granted(ledger, effect)
+        told.append((await ledger.release(effect, **WHY)).attempts)
+    found = await ledger.resolve(effect, result="1", **WHY)
+    assert ([1, 2, 3], 3, 6) == (told, found.attempts, found.fence_token)
+
+
+@pytest.fixture
+def unmigrated(database: Path | PostgresURL, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A database without tables."""
+    if isinstance(database, Path):
+        yield database
+        return
+    server = request.getfixturevalue("postgres")
+    name = server.create()
+    yield PostgresURL.of(server.url(name))
+    server.drop(name)
+
+
+def test_tokens_that_operators_took_before_are_counted(
+    unmigrated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the trail, when an older database is opened."""
+    older = queries.migrations()[:6]
+
+    def fill(connection: Any, _now: int, _: None) -> None:
+        connection.execute("INSERT INTO realms (id, tenant, mode) VALUES (1, 'acme', 'test')")
+        for number, fences in ((1, 1), (2, 4)):
+            connection.execute(
+                "INSERT INTO effects (id, realm_id, namespace, effect_key, status, fence_token,"
+                " lease_token_hash, lease_duration_ms, created_at, updated_at)"
+                " VALUES (?, 1, 'ns', ?, 'RESET', ?, ?, 1, 1, 1)",
+                (number, str(number), fences, b""),
+            )
+        kinds = ["LEASE_GRANTED", "LEASE_RELEASED", "LEASE_GRANTED", "RESOLVED_DONE"]
+        for fence, kind in enumerate(kinds, 1):
+            connection.execute(
+                "INSERT INTO effect_events (effect_id, type, at, fence_token) VALUES (2, ?, 1, ?)",
+                (kind, fence),
+            )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "migrations", lambda: older)
+        with store_on(unmigrated) as store:
+            store.write_blocking(fill, None)
+    with store_on(unmigrated) as store:
+        found = [
+            store.read_blocking(get, {"realm_id": 1, "namespace": "ns", "effect_key": key})
+            for key in ("1", "2")
+        ]
+    assert [1, 2] == [effect.attempts for effect in found if effect is not None]
 
 
 async def test_its_last_holder_is_refused_then(

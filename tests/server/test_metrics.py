@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from quatrain import __version__
 from quatrain.server import Settings, create_app
-from quatrain.server.metrics.gauges import LedgerGauges
+from quatrain.server.metrics import gauges
 from quatrain.server.metrics.registry import (
     CONTENT_TYPE,
     Counter,
@@ -20,7 +21,7 @@ from quatrain.server.metrics.registry import (
     Sample,
     exposition,
 )
-from quatrain.server.store import PostgresURL, Store
+from quatrain.server.store import PostgresURL, Store, StoreUnavailableError
 
 from ._support import Client, ServerClock, away
 
@@ -136,6 +137,36 @@ async def test_what_agents_ask(client: Client, clock: ServerClock) -> None:
     }
 
 
+async def test_what_operators_do(client: Client, clock: ServerClock) -> None:
+    """Each action that was taken; what was refused has changed nothing."""
+    _, secret = client.keys.create(tenant="acme", name="ops", scopes=["platform:manage"])
+    operator = Client(client.http, secret, client.keys)
+
+    async def act(action: str, key: str, **body: Any) -> int:
+        path = f"http://localhost/manage/v1/effects/{action}"
+        body |= {"namespace": "ns", "effect_key": key, "reason": "r"}
+        return (await operator.post(path, **body)).status_code
+
+    for key in ("a", "b", "c"):
+        await client.lease(key)
+    told = [await act("release", key) for key in ("a", "b", "c", "c")]
+    told += [await act("resolve", "a", outcome="done")]
+    told += [await act("resolve", key, outcome="not_done") for key in ("a", "b", "c")]
+    found = await scrape(client)
+
+    assert [200, 200, 200, 409, 200, 409, 200, 200] == told
+    assert {("release", "accepted"): 3, ("resolve", "done"): 1, ("resolve", "not_done"): 2} == {
+        (operation, outcome): found[
+            f'quatrain_effect_operations_total{{operation="{operation}",outcome="{outcome}"}}'
+        ]
+        for operation, outcome in [
+            ("release", "accepted"),
+            ("resolve", "done"),
+            ("resolve", "not_done"),
+        ]
+    }
+
+
 async def test_requests(client: Client) -> None:
     """By route, of which there are few: nothing that a caller made up is told."""
     await client.lease("k")
@@ -216,10 +247,10 @@ async def test_the_ledger(client: Client, clock: ServerClock) -> None:
 async def test_the_database_is_not_asked_each_time(store: Store, realm: int) -> None:
     """However many scrape."""
     time = [0.0]
-    gauges = LedgerGauges(store, monotonic=lambda: time[0])
+    found = gauges.LedgerGauges(store, monotonic=lambda: time[0])
 
     async def effects() -> float:
-        return sum(sample.value for sample in (await gauges.families())[0].samples)
+        return sum(sample.value for sample in (await found.families())[0].samples)
 
     assert 0 == await effects()
     store.write_blocking(
@@ -237,6 +268,99 @@ async def test_the_database_is_not_asked_each_time(store: Store, realm: int) -> 
     assert 0 == await effects()
     time[0] = 15.1
     assert 1 == await effects()
+
+
+async def test_counting_takes_a_small_part_of_the_time(store: Store, realm: int) -> None:
+    """What took two seconds is asked again after a hundred, and the quick part as before."""
+    time, looked = [0.0], []
+
+    class Slow:
+        waiting = 0
+
+        async def read(self, query: Any, _: None) -> Any:
+            looked.append(query)
+            time[0] += 2.0 if query is gauges.committed else 0.001
+            return store.read_blocking(query, None)
+
+    slow: Any = Slow()
+    found = gauges.LedgerGauges(slow, monotonic=lambda: time[0])
+    await found.families()
+    told = []
+    for moment in (14.9, 15.1, 30.2, 99.9, 101.0):
+        time[0] = moment
+        looked.clear()
+        await found.families()
+        told.append([query.__name__ for query in looked])
+
+    quick = ["open_effects"]
+    assert [[], quick, quick, quick, ["committed"]] == told
+
+
+async def test_a_slow_count_is_under_way_once(store: Store) -> None:
+    """However many scrape meanwhile; who gives up leaves its answer to the next."""
+    release, looked = asyncio.Event(), []
+
+    class Slow:
+        waiting = 0
+
+        async def read(self, query: Any, _: None) -> Any:
+            looked.append(query.__name__)
+            await release.wait()
+            return store.read_blocking(query, None)
+
+    slow: Any = Slow()
+    found = gauges.LedgerGauges(slow, monotonic=lambda: 0.0)
+    impatient, patient = (asyncio.create_task(found.families()) for _ in range(2))
+    while not looked:
+        await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    release.set()
+    await patient
+    await found.families()
+    assert ["open_effects", "committed"] == looked
+
+
+def test_a_count_of_another_loop_is_not_waited_for(store: Store) -> None:
+    """As after a fork, where nobody goes on with it."""
+
+    class Standing:
+        waiting = 0
+        stands = True
+
+        async def read(self, query: Any, _: None) -> Any:
+            if self.stands:
+                await asyncio.Event().wait()
+            return store.read_blocking(query, None)
+
+    standing: Any = Standing()
+    found = gauges.LedgerGauges(standing, monotonic=lambda: 0.0)
+    with asyncio.Runner() as before, asyncio.Runner() as after:
+        before.get_loop().create_task(found.families())
+        before.run(asyncio.sleep(0))
+        before.run(asyncio.sleep(0))
+        standing.stands = False
+        assert 3 == len(after.run(found.families()))
+
+
+async def test_a_count_that_failed_is_tried_again(store: Store) -> None:
+    """By the next who asks; nobody is given what there is not."""
+    outcomes = [StoreUnavailableError("away"), None]
+
+    class Away:
+        waiting = 0
+
+        async def read(self, query: Any, _: None) -> Any:
+            if outcomes and (failure := outcomes.pop(0)) is not None:
+                raise failure
+            return store.read_blocking(query, None)
+
+    away_: Any = Away()
+    found = gauges.LedgerGauges(away_, monotonic=lambda: 0.0)
+    with pytest.raises(StoreUnavailableError):
+        await found.families()
+    assert 3 == len(await found.families())
 
 
 # -- who may read it ------------------------------------------------------------------------------

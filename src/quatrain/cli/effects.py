@@ -129,13 +129,7 @@ def reset(
 
 _operator: Final = (
     click.argument("key"),
-    click.option(
-        "--namespace",
-        required=True,
-        envvar="VERITY_NAMESPACE",
-        show_envvar=True,
-        help="The effect's namespace.",
-    ),
+    _namespace_option,
     click.option("--reason", required=True, help="Why; it goes into the audit trail."),
     click.option(
         "--fence",
@@ -195,7 +189,7 @@ def _tell(
     text: str,
     key: str,
     *,
-    namespace: str,
+    namespace: str | None,
     fence: int | None,
     live: bool,
     as_json: bool,
@@ -204,8 +198,11 @@ def _tell(
     """Have the platform do it, and say that it did."""
     if live and platform.url is not None:
         raise click.UsageError("--live goes with --database; elsewhere the key decides.")
-    body |= {"namespace": namespace, "effect_key": key, "fence_token": fence}
     with waiting("Asking the ledger"), platform.open(live=live) as management:
+        if namespace is None:
+            found = management.get("effects", effect_key=key)["items"]
+            namespace = _only({each["namespace"] for each in found}, key)
+        body |= {"namespace": namespace, "effect_key": key, "fence_token": fence}
         effect = management.post("effects", action, **body)
     if as_json:
         print_json(effect)
@@ -243,7 +240,10 @@ def export(ledger: LedgerOptions, file_format: str, output: str, **filters: str 
 
 def _namespace_of(client: VerityClient, key: str) -> str:
     """The one namespace that has *key*."""
-    found = {e.namespace for e in client.effects.iter(key=key) if e.effect_key == key}
+    return _only({e.namespace for e in client.effects.iter(key=key) if e.effect_key == key}, key)
+
+
+def _only(found: set[str], key: str) -> str:
     if not found:
         raise click.ClickException(f"there is no effect {printable(key)}")
     if len(found) > 1:

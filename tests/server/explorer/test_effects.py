@@ -15,6 +15,7 @@ from quatrain.server.explorer import effects, queries
 from quatrain.server.explorer.filters import Wanted
 from quatrain.server.ledger import Status
 from quatrain.server.store import PostgresURL
+from tests._require import import_for
 from tests.server._support import START, ServerClock, granted
 
 from .conftest import Browser, words
@@ -167,12 +168,62 @@ async def test_a_list_tells_of_newer_ones(browser: Browser) -> None:
     """Only of those that the filter finds, and only once there are some."""
     await make(browser, "a", agent_id="ann")
     page = await browser.text("/effects?agent=ann")
-    link = unescape(re.search(r'hx-get="/explorer(/newer[^"]*)"', page)[1])  # type: ignore[index]
+    link = watched(page)
     await make(browser, "b", agent_id="bob")
     assert "" == (await browser.text(link)).strip()
     await make(browser, "c", agent_id="ann")
-    assert "There are newer ones. Show them" in words(await browser.text(link))
-    assert 400 == (await browser.get("/newer?state=x")).status_code
+    assert "There are new ones. Show them" in words(await browser.text(link))
+    for wrong in ("state=x", "seen=x", "seen=1..2", "seen=-1"):
+        assert 400 == (await browser.get(f"/newer?{wrong}")).status_code
+
+
+def watched(page: str) -> str:
+    """What the script asks for that watches a list."""
+    return unescape(re.search(r'hx-get="/explorer(/newer[^"]*)"', page)[1])  # type: ignore[index]
+
+
+async def test_a_list_tells_of_what_came_into_it_late(browser: Browser) -> None:
+    """An effect that began first may fail last."""
+    first, second = await make(browser, "first"), await make(browser, "second")
+    await browser.ledger.fail(second, error="1")
+    link = watched(await browser.text("/effects?state=FAILED"))
+    assert "" == (await browser.text(link)).strip()
+    await browser.ledger.fail(first, error="1")
+    assert "There are new ones." in words(await browser.text(link))
+
+
+async def test_a_full_list_is_not_told_of_what_is_below_it(browser: Browser) -> None:
+    """As when one of its rows has left it, and the next page's first has moved up."""
+    held = [await make(browser, str(number)) for number in range(effects.PER_PAGE + 2)]
+    link = watched(await browser.text("/effects?state=RUNNING"))
+    assert "" == (await browser.text(link)).strip()
+    await browser.ledger.commit(held[-1], result="1")
+    assert "" == (await browser.text(link)).strip()
+    await make(browser, "new")
+    assert "There are new ones." in words(await browser.text(link))
+
+
+async def test_a_list_misses_nothing_that_becomes_visible_late(
+    browser: Browser, database: Path | PostgresURL
+) -> None:
+    """On PostgreSQL, where another replica's transaction may have taken the lower id."""
+    if isinstance(database, Path):
+        pytest.skip("SQLite's transactions do not overlap")
+    psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
+    await make(browser, "before")
+    with psycopg.connect(database.secret.reveal()) as replica:
+        replica.execute(
+            "INSERT INTO effects (realm_id, namespace, effect_key, status, fence_token,"
+            " lease_token_hash, lease_duration_ms, created_at, updated_at)"
+            " VALUES (%s, 'ns', 'late', 'COMMITTED', 1, 'x', 1, %s, %s)",
+            [browser.realm_id, START, START],
+        )
+        await make(browser, "quick")
+        page = await browser.text("/effects")
+        assert "" == (await browser.text(watched(page))).strip()
+        replica.commit()
+    assert "There are new ones." in words(await browser.text(watched(page)))
+    assert ["quick", "late", "before"] == await keys(browser)
 
 
 def test_a_search_ends_after_so_many_rows(store: Any, realm: int, clock: ServerClock) -> None:
@@ -270,7 +321,7 @@ async def test_a_page_tells_all_of_an_effect(browser: Browser, clock: ServerCloc
     page = words(await browser.text(f"/effects/{await id_of(browser)}"))
     assert "failed Failed 0 ms ago: ValueError: again." in page
     assert "2 bob 1 s ago 1 s – 0 failed: ValueError: again" in page
-    assert "1 ann 3 s ago 2 s – 1 failed" in page
+    assert "1 ann 3 s ago 2 s – 1 failed: TimeoutError: no answer" in page
     assert "RESET 1 – – reason mended by eve" in page
     assert '"a": 1' in page
 

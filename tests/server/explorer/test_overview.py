@@ -144,6 +144,17 @@ async def test_a_workflow_is_a_grid(browser: Browser, clock: ServerClock) -> Non
     assert "There is more" not in page
 
 
+async def test_an_effect_stands_under_its_last_run(browser: Browser, clock: ServerClock) -> None:
+    """Alone, and the page says so: its own page tells of the others."""
+    options = {"workflow_name": "w", "case_id": "c", "lease_duration_ms": 5_000}
+    for run in ("r1", "r2"):
+        await granted(browser.ledger, browser.effect("twice"), run_id=run, **options)
+        clock.advance(5_000)
+    page = words(await browser.text("/workflow?name=w"))
+    assert "An effect stands under the run that tried it last." in page
+    assert "Case r2 c ? twice expired" in page
+
+
 def test_a_grid_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """To so many cases and runs; and it says so."""
     monkeypatch.setattr(workflows, "MOST_RUNS", 1)

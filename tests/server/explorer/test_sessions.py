@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -59,6 +60,32 @@ async def test_over_tls_the_cookie_stays_there(stranger: Browser) -> None:
         "https://localhost/explorer/login", data={"key": stranger.key.reveal()}, headers=headers
     )
     assert answer.headers["set-cookie"].endswith("; Secure")
+
+
+async def test_platforms_on_one_host_leave_each_other_alone(app: Starlette) -> None:
+    """A browser takes a cookie to every port: signing in at one, or out, is of one alone."""
+    one, two = browser_of(app), browser_of(app)
+    jar = one.http.cookies.jar
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), cookies=jar) as http,
+        one.http,
+        two.http,
+    ):
+        sites = ["http://localhost:8001", "http://localhost:8002", "http://localhost"]
+        for site, key in zip(sites, (one.key, two.key, two.key), strict=True):
+            form = {**FORM, "origin": site}
+            sent = await http.post(
+                f"{site}/explorer/login", data={"key": key.reveal()}, headers=form
+            )
+            assert 303 == sent.status_code
+        names = {"quatrain_explorer_8001", "quatrain_explorer_8002", "quatrain_explorer"}
+        assert names == {cookie.name for cookie in jar}
+        page = (await http.get(f"{sites[0]}/explorer/effects")).text
+        data = {"form_token": hidden(page, "form_token")}
+        form = {**FORM, "origin": sites[0]}
+        await http.post(f"{sites[0]}/explorer/logout", data=data, headers=form)
+        told = [(await http.get(f"{site}/explorer/effects")).status_code for site in sites]
+    assert [303, 200, 200] == told
 
 
 @pytest.mark.on_file

@@ -30,6 +30,7 @@ EFFECT = Effect(
     created_at=START,
     updated_at=NOW - 60_000,
     first_fence=1,
+    operator_fences=0,
 )
 
 
@@ -99,7 +100,10 @@ BY_EVE = '{"by":"eve","reason":"r"}'
         (
             FAILED | {"error": "17"},
             [GRANT],
-            "Failed 1 min ago. Every later attempt is answered with this error, and does not act.",
+            (
+                "Failed 1 min ago: 17. Every later attempt is answered with this error, and does"
+                " not act."
+            ),
         ),
         (
             {"status": Status.RESET, "lease_expires_at": None},
@@ -134,8 +138,9 @@ def test_a_trail_that_is_missing_is_no_error(status: Status) -> None:
     ("error", "expected"),
     [
         (None, ""),
-        ("{", ""),
-        ("[]", ""),
+        ("{", "{"),
+        ("[7]", "[7]"),
+        ('{"code":7}', '{"code":7}'),
         ('"plain"', "plain"),
         ('{"name":7,"message":"m"}', "m"),
         ('{"name":"N","message":""}', "N"),
@@ -145,6 +150,20 @@ def test_a_trail_that_is_missing_is_no_error(status: Status) -> None:
 def test_errors_in_a_line(error: str | None, expected: str) -> None:
     """As agents report them, or as whatever else they are."""
     assert expected == error_line(error)
+
+
+def test_each_attempt_has_its_error() -> None:
+    """And when the trail does not tell it, the last one has the effect's."""
+    events = [
+        GRANT,
+        line(EventType.FAILED, at=START + 5_000, detail='{"error": "E: \\u202e one"}'),
+        line(EventType.RESET),
+        line(EventType.LEASE_GRANTED, at=START + 10_000, fence=2),
+        line(EventType.FAILED, at=START + 12_000, fence=2, detail='{"source": "acted"}'),
+    ]
+    failed = attrs.evolve(EFFECT, **FAILED, error='{"name":"F","message":"two"}')
+    found = [(each.error, each.took) for each in attempts(failed, events)]
+    assert [("F: two", 2_000), ("E: \\u202e one", 5_000)] == found
 
 
 def test_attempts_are_told_from_the_trail() -> None:

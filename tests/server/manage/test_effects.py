@@ -53,6 +53,21 @@ async def test_an_uncertain_effect_is_resolved(api, effect, clock, body, expecte
     assert expected == (answer["status"], answer["result"])
 
 
+async def test_effects_of_a_key(app, api, api_of, effect):
+    """In every namespace of the realm, without payloads; exactly that key."""
+    ledger = Ledger(app.state.store)
+    for namespace, key in (("a", "k"), ("z", "k"), ("z", "k2"), ("b", "K")):
+        await granted(ledger, EffectId(effect.realm_id, namespace, key), input_json="1")
+    found = (await api.get("/effects", effect_key="k")).json()["items"]
+    assert [("z", "k"), ("a", "k"), ("ns", "k")] == [
+        (each["namespace"], each["effectKey"]) for each in found
+    ]
+    assert "inputJson" not in found[0]
+    assert {"items": []} == (await api.get("/effects", effect_key="no")).json()
+    assert {"items": []} == (await api_of("acme").get("/effects", effect_key="k")).json()
+    assert 422 == (await api.get("/effects", effect_key="")).status_code
+
+
 async def test_what_has_moved_on_is_left_alone(app, api, effect, clock):
     """409, and nothing is changed."""
     clock.advance(5_000)

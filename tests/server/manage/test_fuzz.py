@@ -27,7 +27,7 @@ PATHS = [
     *("/vendo/apps", "/vendo/keys", "/vendo/connections", "/vendo/user-tokens", "/vendo/reseal"),
     *("/vendo/connections/x/status", "/vendo/connections/x/metadata", "/vendo/keys/key_1/revoke"),
     *("/vendo/connections/x/bind", "/vendo/connections/x/unbind"),
-    *("/effects/resolve", "/effects/release"),
+    *("/effects", "/effects/resolve", "/effects/release"),
 ]
 
 texts = st.text() | st.sampled_from(

@@ -11,6 +11,7 @@ from quatrain.server.ledger import Effect, Event, EventType, Status
 from quatrain.server.times import ms_of
 
 from .stuck import error_line, said_in
+from .words import brief
 
 _ENDS: Final = {
     EventType.COMMITTED: "committed",
@@ -35,7 +36,8 @@ class Attempt:
     renewals: int = 0
     observed: str | None = None
     error: str = ""
-    """Of the last attempt alone: the ledger keeps an error until the next lease."""
+    """In short, of one that failed; an old trail, written before they told it, has it of the last
+    attempt alone."""
 
     @property
     def took(self) -> int | None:
@@ -56,7 +58,7 @@ def attempts(effect: Effect, events: Sequence[Event]) -> list[Attempt]:
         last = found[-1]
         if effect.status is Status.EXPIRED and last.ended is None:
             last.ended, last.outcome = effect.lease_expires_at, "ran out"
-        if last.outcome == "failed":
+        if last.outcome == "failed" and not last.error:
             last.error = error_line(effect.error)
     return found[::-1]
 
@@ -72,6 +74,8 @@ def _tell(attempt: Attempt, event: Event) -> None:
         ran_out = said_in(event, "leaseExpiredAt")
         attempt.ended = ms_of(ran_out) if ran_out else event.at
         attempt.outcome = _ENDS[event.type]
+        if event.type is EventType.FAILED:
+            attempt.error = brief(said_in(event, "error"), 200)
 
 
 def _final(event: Event) -> bool:

@@ -8,7 +8,7 @@ import attrs
 
 from quatrain.server.ledger import Effect, Status
 from quatrain.server.ledger.queries import FACTS
-from quatrain.server.store import Connection
+from quatrain.server.store import Connection, in_index_order
 from quatrain.server.store import queries as sql
 from quatrain.server.verity.render import effect_id
 from quatrain.server.webpages import Answer
@@ -88,6 +88,7 @@ async def show(call: Call) -> Answer:
     )
 
 
+@in_index_order
 def overview(connection: Connection, now: int, realm_id: int) -> Overview:
     """A query of the store."""
     values: dict[str, Any] = {"realm_id": realm_id, "now": now, "most": MOST + 1}

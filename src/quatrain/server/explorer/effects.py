@@ -21,6 +21,7 @@ PER_PAGE: Final = 50
 
 _ID: Final = re.compile(r"eff_([0-9a-f]{12,16})")
 _ROW: Final = re.compile(r"[0-9]{1,18}")
+_ROWS: Final = re.compile(r"(?:[0-9a-f]{1,15}(?:\.[0-9a-f]{1,15})*)?")
 
 
 async def show_list(call: Call) -> Answer:
@@ -47,6 +48,7 @@ async def show_list(call: Call) -> Answer:
         "next": part.next,
         "searched": part.searched,
         "scan": queries.SCAN,
+        "seen": ".".join(f"{item.id:x}" for item in part.items),
         "now": call.store.now_ms(),
         "effect_id": effect_id,
     }
@@ -64,9 +66,18 @@ async def show_list(call: Call) -> Answer:
 
 
 async def show_newer(call: Call) -> Answer:
-    """For the script that watches a list: a link to what has begun since, or nothing."""
+    """For the script that watches a list: a link, if the list would begin otherwise by now.
+
+    It says which rows it shows, and down to where. The highest id alone would not do: an effect may
+    come into the list long after it began, as when it fails; and on PostgreSQL two effects that
+    begin at the same time become visible in any order.
+    """
     query = call.query()
-    given = query.get("after", "")
+    shown, floor = query.get("seen", ""), query.get("floor", "")
+    if not _ROWS.fullmatch(shown):
+        raise PageError(400, "That did not work", "The address does not say what is shown.")
+    seen = {int(row, 16) for row in shown.split(".") if row}
+    lowest = int(floor) if _ROW.fullmatch(floor) else 0
     try:
         wanted = Wanted.of(query)
     except InputError as exc:
@@ -75,12 +86,12 @@ async def show_newer(call: Call) -> Answer:
         "realm_id": call.realm_id,
         "wanted": wanted,
         "before": None,
-        "limit": 1,
+        "limit": PER_PAGE,
         "payloads": False,
     }
     part = await call.store.read(queries.part, params)
-    after = int(given) if _ROW.fullmatch(given) else 0
-    return call.page("_newer.html", wanted=wanted, newer=any(i.id > after for i in part.items))
+    newer = any(item.id >= lowest and item.id not in seen for item in part.items)
+    return call.page("_newer.html", wanted=wanted, newer=newer)
 
 
 async def show(call: Call) -> Answer:

@@ -11,7 +11,7 @@ import attrs
 
 from quatrain.server.ledger import Effect, Event, EventType, Status
 from quatrain.server.ledger.queries import FACTS
-from quatrain.server.store import Connection, queries
+from quatrain.server.store import Connection, in_index_order, queries
 
 from .filters import AGES, Wanted
 
@@ -51,6 +51,7 @@ class Part:
     """Whether it ends where the search did, and not because it is full."""
 
 
+@in_index_order
 def part(connection: Connection, now: int, params: dict[str, Any]) -> Part:
     """A part of a list. *params*: realm_id, wanted, before (an id), limit, payloads, scan."""
     wanted: Wanted = params["wanted"]
@@ -153,6 +154,7 @@ def effect(connection: Connection, now: int, params: dict[str, Any]) -> Effect |
     return None if row is None else effect_of(row)
 
 
+@in_index_order
 def look(
     connection: Connection, now: int, params: dict[str, Any]
 ) -> tuple[Effect, list[Event], bool, int] | None:

@@ -24,9 +24,10 @@ from quatrain.server.store import Connection, Store, queries
 LASTS_MS: Final = 12 * 60 * 60 * 1_000
 """A working day; it does not grow with use."""
 
-COOKIE: Final = "quatrain_explorer"
+_COOKIE: Final = "quatrain_explorer"
 
 _SQL: Final = queries.load("explorer_sessions")
+_PORT: Final = re.compile(rb".*:([0-9]{1,5})", re.DOTALL)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _LOOKERS: Final = frozenset({Scope.READ, Scope.MANAGE})
 _ACTORS: Final = frozenset({Scope.RESET, Scope.MANAGE})
@@ -105,11 +106,23 @@ class Sessions:
         await self._store.write(_end, {"digest": digest_of(session.token.reveal().encode())})
 
 
+def cookie_name(scope: Request) -> str:
+    """By the port in the browser's address: a browser takes one host's cookies to all its ports.
+
+    So two platforms on one host do not sign each other's people out. The port of the address and
+    not that which is listened on: a browser's replicas behind one address share its session. No
+    ``__Host-``: it would have the cookie sent to every path, and never without TLS.
+    """
+    found = _PORT.fullmatch(header(scope, b"host") or b"")
+    return _COOKIE if found is None else f"{_COOKIE}_{int(found[1])}"
+
+
 def presented_token(scope: Request) -> Secret | None:
     """What the cookie holds; None when there is none, or two."""
     pairs = (header(scope, b"cookie") or b"").decode("latin-1").split(";")
     named = (pair.strip().partition("=") for pair in pairs)
-    values = [value for name, _, value in named if name == COOKIE]
+    wanted = cookie_name(scope)
+    values = [value for name, _, value in named if name == wanted]
     if len(values) != 1 or not _TOKEN.fullmatch(values[0]):
         return None
     return Secret(values[0])
@@ -118,7 +131,8 @@ def presented_token(scope: Request) -> Secret | None:
 def cookie(scope: Request, session: Session | None) -> tuple[str, str]:
     """The header that has the browser keep the session's token, or with None forget it."""
     value, age = ("", 0) if session is None else (session.token.reveal(), LASTS_MS // 1_000)
-    text = f"{COOKIE}={value}; Path={scope['root_path']}; Max-Age={age}; HttpOnly; SameSite=Strict"
+    kept = f"{cookie_name(scope)}={value}; Path={scope['root_path']}; Max-Age={age}"
+    text = f"{kept}; HttpOnly; SameSite=Strict"
     return "set-cookie", f"{text}; Secure" if scope["scheme"] == "https" else text
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from quatrain.server.ledger import Effect, Event, EventType, Status
+from quatrain.server.ledger import Effect, Event, EventType, Status, in_short
 
 from .words import brief, duration
 
@@ -118,17 +118,8 @@ def _waiting(effect: Effect, events: Sequence[Event], now: int) -> Advice:
 
 
 def error_line(error: str | None) -> str:
-    """``TimeoutError: the bank did not answer``, of an error as agents report it; else ``""``."""
-    try:
-        content = json.loads(error or "null")
-    except (ValueError, RecursionError):
-        return ""
-    if isinstance(content, str):
-        return brief(content, 200)
-    if not isinstance(content, dict):
-        return ""
-    parts = [content.get(part) for part in ("name", "message")]
-    return brief(": ".join(part for part in parts if isinstance(part, str) and part), 200)
+    """``TimeoutError: the bank did not answer``, of an error as agents report it, if any."""
+    return "" if error is None else brief(in_short(error), 200)
 
 
 def said_in(event: Event, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import attrs
 
 from quatrain.server.ledger import Effect
-from quatrain.server.store import Connection
+from quatrain.server.store import Connection, in_index_order
 from quatrain.server.store import queries as sql
 from quatrain.server.verity.render import effect_id
 from quatrain.server.webpages import Answer, PageError
@@ -70,6 +70,7 @@ async def show(call: Call) -> Answer:
     return call.page("workflow.html", name=name, grid=found, effect_id=effect_id)
 
 
+@in_index_order
 def recent(connection: Connection, now: int, realm_id: int) -> tuple[list[Workflow], int]:
     """A query of the store: the workflows, most recently changed first, and *now*."""
     values: dict[str, Any] = {"realm_id": realm_id, "now": now, "most": queries.SCAN, "limit": 200}

@@ -6,6 +6,7 @@ is what they answer; ``service.Ledger`` is how the rest of the platform asks.
 
 from __future__ import annotations
 
+from .errors import in_short
 from .queries import EffectsPage, EventsPage, Filter
 from .records import (
     Cached,
@@ -69,4 +70,5 @@ __all__ = [
     "StaleFenceError",
     "Status",
     "TrailPage",
+    "in_short",
 ]

@@ -128,7 +128,10 @@ def commit(connection: Connection, now: int, params: Params) -> Settled | Refuse
 
 @side_by_side(_place)
 def fail(connection: Connection, now: int, params: Params) -> Settled | RefusedError:
-    """Settle the effect with its error; the repeat of a winning fail is answered as one."""
+    """Settle the effect with its error; the repeat of a winning fail is answered as one.
+
+    The next lease forgets the error; the trail goes on telling it, in short.
+    """
     return _settle(connection, now, params, _FAIL, _FAILED)
 
 
@@ -143,10 +146,8 @@ def _settle(
             return Settled(state.effect_id, state.fence_token, repeated=True)
         return _not_running(state)
     effect_id, agent_id, run_id = row
-    source = params["source"]
-    detail = None if source is None else f'{{"source": "{source}"}}'
     run_id = params["run_id"] or run_id
-    line = (effect_id, status, now, params["fence_token"], agent_id, run_id, detail)
+    line = (effect_id, status, now, params["fence_token"], agent_id, run_id, params["detail"])
     connection.execute(_ADD_EVENT, line)
     return Settled(effect_id, params["fence_token"], repeated=False)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
 
-from quatrain.server.store import Connection, queries
+from quatrain.server.store import Connection, in_index_order, queries
 
 from .records import Effect, Event, EventType, Status
 
@@ -16,7 +17,7 @@ FACTS: Final = (
     "id, namespace, effect_key, effect_name, "
     "CASE WHEN status = 'RUNNING' AND lease_expires_at <= :now THEN 'EXPIRED' ELSE status END, "
     "fence_token, agent_id, workflow_name, case_id, run_id, lease_expires_at, source, "
-    "created_at, updated_at, first_fence"
+    "created_at, updated_at, first_fence, operator_fences"
 )
 """The columns of an Effect, in its order; its payloads come after them."""
 _PAYLOADS: Final = ", input_json, result, error"
@@ -66,6 +67,14 @@ def get(connection: Connection, now: int, params: dict[str, Any]) -> Effect | No
     return None if row is None else _effect(row)
 
 
+@in_index_order
+def of_key(connection: Connection, now: int, params: dict[str, Any]) -> list[Effect]:
+    """The effects of one key in every namespace. *params*: realm_id, effect_key."""
+    rows = connection.execute(_SQL["of_key"].format(columns=FACTS), {**params, "now": now})
+    return sorted(map(_effect, rows), key=attrgetter("id"), reverse=True)
+
+
+@in_index_order
 def list_effects(connection: Connection, now: int, params: dict[str, Any]) -> EffectsPage:
     """A page of effects. *params*: realm_id, filter, before (a row's id), limit, payloads."""
     wanted: Filter = params["filter"]
@@ -118,6 +127,7 @@ def _of_one_index(wanted: Filter) -> list[str]:
     return columns
 
 
+@in_index_order
 def events(connection: Connection, now: int, params: dict[str, Any]) -> EventsPage | None:
     """A page of an effect's audit trail; None when there is no such effect."""
     effect = get(connection, now, params)

@@ -73,10 +73,17 @@ class Effect:
     updated_at: int
     first_fence: int
     """The token of its first grant: 1, or more where effects of the realm have been pruned."""
+    operator_fences: int
+    """How many of its tokens operators took, and no grant."""
     input_json: str | None = None
     """None: the agent gave none, or payloads were not asked for. So for result and error."""
     result: str | None = None
     error: str | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How often it was granted."""
+        return self.fence_token - self.first_fence + 1 - self.operator_fences
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Final, TypeVar
 
 import attrs
@@ -12,6 +13,7 @@ from quatrain.server.randomness import token
 from quatrain.server.store import Store
 
 from . import operations, queries, trail
+from .errors import in_short
 from .queries import EffectsPage, EventsPage, Filter
 from .records import (
     Cached,
@@ -99,7 +101,7 @@ class Ledger:
     ) -> Settled:
         """Settle the effect for good; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
-        params |= {"result": result, "source": source, "run_id": run_id}
+        params |= {"result": result, "source": source, "run_id": run_id, "detail": _detail(source)}
         return accepted(await self._store.write(operations.commit, params))
 
     async def fail(
@@ -108,6 +110,7 @@ class Ledger:
         """Settle the effect until it is reset; raises EffectNotFoundError or StaleFenceError."""
         params = _of_holder(holder)
         params |= {"error": error, "source": source, "run_id": run_id}
+        params["detail"] = _detail(source, error=in_short(error))
         return accepted(await self._store.write(operations.fail, params))
 
     async def renew(self, holder: Holder, *, extension_ms: int | None = None) -> Renewed:
@@ -170,6 +173,11 @@ class Ledger:
         found = await self._store.read(queries.get, _of_effect(effect))
         return _found(found)
 
+    async def of_key(self, realm_id: int, effect_key: str) -> list[Effect]:
+        """The effects of one key in every namespace, without their payloads, newest first."""
+        params = {"realm_id": realm_id, "effect_key": effect_key}
+        return await self._store.read(queries.of_key, params)
+
     async def list(
         self,
         realm_id: int,
@@ -218,6 +226,12 @@ def _of_holder(holder: Holder) -> operations.Params:
         "fence_token": holder.fence_token,
         "lease_token_hash": _hash(holder.lease_token),
     }
+
+
+def _detail(source: str | None, **more: str) -> str | None:
+    """What the audit trail tells of how an effect was settled."""
+    told = more if source is None else {"source": source, **more}
+    return json.dumps(told) if told else None
 
 
 def _hash(lease_token: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from quatrain.server.store import Connection, queries
+from quatrain.server.store import Connection, in_index_order, queries
 
 _PAGE: Final = queries.load("trail")["page"]
 _OF_EFFECT: Final = 5
@@ -57,6 +57,7 @@ class TrailPage:
     next: Place | None
 
 
+@in_index_order
 def page(connection: Connection, now: int, params: dict[str, Any]) -> TrailPage:
     """A page of a realm's trails. *params*: realm_id, namespace or None, after (a Place), limit.
 

@@ -6,12 +6,13 @@ from typing import Literal
 
 import attrs
 
+from quatrain.server.answers import Items
 from quatrain.server.ledger import EffectId
 from quatrain.server.shapes import INT64, JsonText, length, unless_none
 from quatrain.server.verity import answers, render
 from quatrain.server.verity.schema import MAX_KEY, MAX_NAMESPACE, MAX_REASON
 
-from .call import Call
+from .call import Call, items
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +34,19 @@ class ResolveBody(ReleaseBody):
     outcome: Literal["done", "not_done"]
     result: JsonText | None = None
     """Of what was done; null when it is left out."""
+
+
+@attrs.frozen(kw_only=True)
+class KeyQuery:
+    """``GET /effects``."""
+
+    effect_key: str = attrs.field(validator=length(1, MAX_KEY))
+
+
+async def list_of_key(call: Call, query: KeyQuery) -> Items[answers.Effect]:
+    """The effects of one key, in whichever namespaces: for who does not know which it is."""
+    found = await call.services.ledger.of_key(call.principal.realm_id, query.effect_key)
+    return items(render.effect(each, payloads=False) for each in found)
 
 
 async def resolve(call: Call, body: ResolveBody) -> answers.Effect:

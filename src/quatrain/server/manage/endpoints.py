@@ -18,6 +18,7 @@ def _at(handler: Callable[..., Awaitable[Any]]) -> Endpoint[Call]:
 
 ROUTES: Final[Routes[Endpoint[Call]]] = Routes(
     {
+        "GET /effects": _at(effects.list_of_key),
         "POST /effects/resolve": _at(effects.resolve),
         "POST /effects/release": _at(effects.release),
         "GET /velocity/account": _at(velocity.get_account),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from quatrain.server.ledger import (
     Cached,
+    Effect,
     EffectId,
     Granted,
     Holder,
@@ -31,7 +32,7 @@ _GRANTED: Final = {
 
 
 class CountedLedger(Ledger):
-    """Operations: lease, renew, commit, fail, observe and reset, with their outcomes.
+    """Operations: lease, renew, commit, fail, observe, and an operator's, with their outcomes.
 
     A renewal that is refused is a lease that was lost.
     """
@@ -90,8 +91,20 @@ class CountedLedger(Ledger):
         self._add("observe", "hit" if hit else "miss")
         return answer
 
-    async def reset(self, effect: EffectId, **options: Any) -> Any:
+    async def reset(self, effect: EffectId, **options: Any) -> Effect:
         """As the ledger's."""
         answer = await super().reset(effect, **options)
         self._add("reset", "accepted")
+        return answer
+
+    async def resolve(self, effect: EffectId, *, result: str | None, **options: Any) -> Effect:
+        """As the ledger's."""
+        answer = await super().resolve(effect, result=result, **options)
+        self._add("resolve", "not_done" if result is None else "done")
+        return answer
+
+    async def release(self, effect: EffectId, **options: Any) -> Effect:
+        """As the ledger's."""
+        answer = await super().release(effect, **options)
+        self._add("release", "accepted")
         return answer

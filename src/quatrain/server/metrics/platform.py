@@ -28,7 +28,7 @@ class PlatformMetrics:
         )
         self.operations = Counter(
             "quatrain_effect_operations_total",
-            "What agents asked of the effect ledger, and what came of it.",
+            "What was asked of the effect ledger, and what came of it.",
             *("operation", "outcome"),
         )
         self.batch_size = Histogram(

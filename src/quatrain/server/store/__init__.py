@@ -11,7 +11,7 @@ the mark that it leaves.
 from __future__ import annotations
 
 from .base import Store, wall_clock_ms
-from .connection import Connection, Rows, alone, side_by_side
+from .connection import Connection, Rows, alone, in_index_order, side_by_side
 from .errors import StoreUnavailableError
 from .opening import store_on
 from .postgres_url import PostgresURL
@@ -25,6 +25,7 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "alone",
+    "in_index_order",
     "side_by_side",
     "store_on",
     "wall_clock_ms",

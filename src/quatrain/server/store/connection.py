@@ -59,6 +59,21 @@ ALONE: Final[dict[Operation, str]] = {}
 """The operations that have a table to themselves, and the table."""
 
 
+IN_ORDER: Final[set[Operation]] = set()
+"""The queries whose rows come in the order of an index."""
+
+
+def in_index_order(query: O) -> O:
+    """Mark a query of which each statement that is limited has an index in its order.
+
+    So it reads few rows, however many there are. A planner that can't know better, because it was
+    never told of the data or because a value is rarer than most, would rather read all of them and
+    sort: of these it is asked not to.
+    """
+    IN_ORDER.add(query)
+    return query
+
+
 def side_by_side(place: Place) -> Callable[[O], O]:
     """Mark an operation that is right whatever else is written at the same time.
 

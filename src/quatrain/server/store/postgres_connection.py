@@ -75,10 +75,10 @@ def _adapters() -> AdaptersMap:
 _ADAPTERS: Final = _adapters()
 
 
-def connect(url: PostgresURL, *, idle: float) -> Raw:
+def connect(url: PostgresURL, *, idle: float, settings: str = "") -> Raw:
     """A new connection, in no transaction. Raises psycopg.Error, ConfigError for the address.
 
-    *idle* is for how many seconds a transaction may stand still.
+    *idle* is for how many seconds a transaction may stand still; *settings* are further statements.
     """
     try:
         given = conninfo_to_dict(url.secret.reveal())
@@ -88,7 +88,8 @@ def connect(url: PostgresURL, *, idle: float) -> Raw:
     params: dict[str, Any] = {**_DEFAULTS, **given, "client_encoding": "utf8"}
     raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **params)
     try:
-        raw.execute(f"SET idle_in_transaction_session_timeout = '{idle}s'; {_SETTINGS}".encode())
+        ends = f"SET idle_in_transaction_session_timeout = '{idle}s';"
+        raw.execute(f"{ends} {settings} {_SETTINGS}".encode())
     except BaseException:
         raw.close()
         raise

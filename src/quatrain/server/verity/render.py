@@ -85,7 +85,7 @@ def effect(found: Effect, *, payloads: bool) -> answers.Effect:
         "effectName": found.effect_name,
         "status": found.status,
         "fenceToken": found.fence_token,
-        "attempts": found.fence_token - found.first_fence + 1,
+        "attempts": found.attempts,
         "agentId": found.agent_id,
         "workflowName": found.workflow_name,
         "caseId": found.case_id,

@@ -83,8 +83,8 @@ RETURNING id, fence_token, prior_expires_at
 -- token that goes with it is nobody's.
 UPDATE effects SET
   status = 'COMMITTED', result = :result, source = 'resolved', fence_token = fence_token + 1,
-  lease_token_hash = :lease_token_hash, prior_expires_at = lease_expires_at,
-  lease_expires_at = NULL, updated_at = :now
+  operator_fences = operator_fences + 1, lease_token_hash = :lease_token_hash,
+  prior_expires_at = lease_expires_at, lease_expires_at = NULL, updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND status = 'RUNNING' AND lease_expires_at <= :now
   AND fence_token = coalesce(:seen_fence, fence_token)
@@ -104,8 +104,8 @@ RETURNING id, fence_token, prior_expires_at
 -- The lease ends now and its holder is refused from now on; as after any lease that ran out, the
 -- next one observes first, for the action may have happened.
 UPDATE effects SET
-  fence_token = fence_token + 1, lease_token_hash = :lease_token_hash, lease_expires_at = :now,
-  updated_at = :now
+  fence_token = fence_token + 1, operator_fences = operator_fences + 1,
+  lease_token_hash = :lease_token_hash, lease_expires_at = :now, updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND status = 'RUNNING' AND lease_expires_at > :now
   AND fence_token = coalesce(:seen_fence, fence_token)
@@ -138,6 +138,18 @@ WHERE effect_id = :effect_id AND fence_token = :fence_token - 1 AND type = 'LEAS
 SELECT {columns}
 FROM effects
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
+
+-- of_key --
+-- Namespace after namespace, each found in an index: none is of the keys alone.
+WITH RECURSIVE spaces (name) AS (
+  SELECT min(namespace) FROM effects WHERE realm_id = :realm_id
+  UNION ALL
+  SELECT (SELECT min(namespace) FROM effects WHERE realm_id = :realm_id AND namespace > spaces.name)
+  FROM spaces WHERE spaces.name IS NOT NULL
+)
+SELECT {columns}
+FROM spaces JOIN effects ON effects.namespace = spaces.name
+WHERE realm_id = :realm_id AND effect_key = :effect_key
 
 -- list --
 -- Newest first; a page begins below the last row of the page before, so new rows move nothing.

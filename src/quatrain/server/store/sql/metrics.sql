@@ -13,11 +13,13 @@ SELECT count(*), min(lease_expires_at) FROM effects
 WHERE status = 'RUNNING' AND lease_expires_at <= :now
 
 -- failed --
-SELECT count(*), (
-  SELECT updated_at FROM effects
-  WHERE id = (SELECT min(id) FROM effects WHERE status = 'FAILED')
-) FROM effects
-WHERE status = 'FAILED'
+-- In one go through the index of what has failed: a planner that is asked for the first alone may
+-- look for it among all effects.
+SELECT found.number, effects.updated_at
+FROM (
+  SELECT count(*) AS number, min(id) AS first FROM effects WHERE status = 'FAILED'
+) AS found
+LEFT JOIN effects ON effects.id = found.first
 
 -- reset --
 SELECT count(*), min(updated_at) FROM effects
