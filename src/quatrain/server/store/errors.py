@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from quatrain.errors import QuatrainError
+from quatrain.errors import ConfigError, QuatrainError
 
 
 class StoreUnavailableError(QuatrainError):
@@ -13,6 +13,10 @@ class StoreUnavailableError(QuatrainError):
 
     Whether a change that was under way has been made is not known: ask again, the same way.
     """
+
+
+class DatabaseAwayError(ConfigError):
+    """A store could not be opened as nothing answers at its address, or not yet: it may later."""
 
 
 _ENVIRONMENT: Final = {

@@ -19,8 +19,10 @@ from quatrain.errors import ConfigError
 
 from .base import Store, Threads, wall_clock_ms
 from .connection import SIDE_BY_SIDE
+from .errors import DatabaseAwayError
 from .gate import Gate
 from .migrations import migrate_postgres
+from .patience import Patience
 from .postgres_connection import (
     CLOCK,
     READER_IDLE,
@@ -28,12 +30,13 @@ from .postgres_connection import (
     PostgresConnection,
     Raw,
     connect,
+    is_away,
     last_row,
 )
 from .postgres_errors import is_passing, of_environment
 from .postgres_listener import Listener
 from .postgres_url import PostgresURL
-from .postgres_writer import PATIENCE, Patience, PostgresWriter
+from .postgres_writer import PATIENCE, PostgresWriter
 from .readers import ReaderPool
 from .writer import GroupWriter, Job, OnBatch
 
@@ -76,9 +79,10 @@ class PostgresStore(Store):
         except psycopg.Error as exc:
             # what the server says of a refused connection names host, user and database
             reason = of_environment(exc) if exc.sqlstate else None
-            raise ConfigError(
-                f"the database {self.database} can't be used: {reason or exc}"
-            ) from exc
+            reason = reason or " ".join(str(exc).split())  # it has several lines
+            text = f"the database {self.database} can't be used: {reason}"
+            away = is_passing(exc) and is_away(self._url)
+            raise (DatabaseAwayError if away else ConfigError)(text) from exc
 
     def _start(self) -> Threads:
         apart, in_turns = (

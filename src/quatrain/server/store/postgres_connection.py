@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 import psycopg
+from psycopg import pq
 from psycopg.adapt import AdaptersMap, Buffer, Dumper
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
@@ -77,19 +78,31 @@ def connect(url: PostgresURL, *, idle: float) -> Raw:
 
     *idle* is for how many seconds a transaction may stand still.
     """
-    try:
-        given = conninfo_to_dict(url.secret.reveal())
-    except psycopg.Error:
-        # what it says repeats parts of the address
-        raise ConfigError("the database's address can't be read as one of PostgreSQL's") from None
-    params: dict[str, Any] = {**_DEFAULTS, **given, "client_encoding": "utf8"}
-    raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **params)
+    raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **_parameters(url))
     try:
         raw.execute(f"SET idle_in_transaction_session_timeout = '{idle}s'; {_SETTINGS}".encode())
     except BaseException:
         raw.close()
         raise
     return raw
+
+
+def is_away(url: PostgresURL) -> bool:
+    """Whether no server answers there, or one that starts or stops. Raises ConfigError.
+
+    A server that is there and refuses this user, or has no such database, is not away.
+    """
+    conninfo = make_conninfo("", **_parameters(url))
+    return pq.PGconn.ping(conninfo.encode()) in {pq.Ping.NO_RESPONSE, pq.Ping.REJECT}
+
+
+def _parameters(url: PostgresURL) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(url.secret.reveal())
+    except psycopg.Error:
+        # what it says repeats parts of the address
+        raise ConfigError("the database's address can't be read as one of PostgreSQL's") from None
+    return {**_DEFAULTS, **given, "client_encoding": "utf8"}
 
 
 class _Context:
