@@ -29,7 +29,7 @@ from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
-from ._support import ServerClock, as_argument, granted, make_realm
+from ._support import ServerClock, as_argument, away, granted, make_realm
 from .test_store import Blocker, add_tenant, beat, last_beat, queued, tenants, together
 
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
@@ -326,6 +326,23 @@ async def test_a_database_that_stays_away_is_unavailable(
         await asyncio.to_thread(postgres.start)
     assert ["a"] == await store.read(tenants, None)
     assert await store.write(beat, 1) == 0
+
+
+async def test_what_failed_while_it_was_away_is_over_once_it_is_reached(
+    store: Store, postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe is enough: no real change comes to a platform that says it is not ready."""
+    monkeypatch.setattr("quatrain.server.store.postgres_writer.PATIENCE", 0.0)
+    with away(postgres_url):
+        for work in (
+            store.write(add_tenant, "a"),
+            Ledger(store).lease(EffectId(1, "ns", "k")),
+        ):
+            with pytest.raises(StoreUnavailableError):
+                await work
+    assert 2 == len(await asyncio.to_thread(store.troubles))
+    await store.probe()
+    assert [] == await asyncio.to_thread(store.troubles)
 
 
 # -- what others write ----------------------------------------------------------------------------

@@ -14,6 +14,9 @@ class StoreUnavailableError(QuatrainError):
     Whether a change that was under way has been made is not known: ask again, the same way.
     """
 
+    passing: bool = False
+    """Whether it was about the way to the database: once that is open, all is well again."""
+
 
 class DatabaseAwayError(ConfigError):
     """A store could not be opened as nothing answers at its address, or not yet: it may later."""
