@@ -65,7 +65,7 @@ class Orders:
     slow: dict[str, int]
     """Effects that take until anything was done of so many."""
     dies_at: int = 0
-    """The action after which it kills itself, before anybody hears of it; 0 for none."""
+    """The action after which it kills itself, once, before anybody hears of it; 0 for none."""
 
 
 class Crowd:
@@ -75,7 +75,9 @@ class Crowd:
         self.orders = orders
         self.world = FencedWorld(Path(orders.world))
         self._log = os.open(orders.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        self._learnt = {line[1] for line in read_log(Path(orders.log)) if line[0] == "learnt"}
+        before = list(read_log(Path(orders.log)))
+        self._learnt = {key for what, key, _ in before if what == "learnt"}
+        self._dies_at = 0 if "dies" in {what for what, *_ in before} else orders.dies_at
         self._acted = 0
 
     def left(self, wanted: list[str]) -> list[str]:
@@ -115,7 +117,8 @@ class Crowd:
         except TooLateError as exc:
             raise LeaseLostError(key, "somebody else is at it", fence) from exc
         self._acted += 1
-        if self._acted == self.orders.dies_at:
+        if self._acted == self._dies_at:
+            self._note("dies", key, fence)
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -139,7 +142,9 @@ class Crowd:
 
 
 def read_log(path: Path) -> Iterator[tuple[str, str, Any]]:
-    """``(leased, key, fence)``, ``(learnt, key, result)`` and ``(failed, error, text)``."""
+    """``(leased, key, fence)``, ``(learnt, key, result)``, ``(failed, error, text)``, and
+    ``(dies, key, fence)``.
+    """
     if path.exists():
         yield from (tuple(json.loads(line)) for line in path.read_text("utf-8").splitlines())
 

@@ -24,6 +24,7 @@ from quatrain.server.store import (
     store_on,
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
+from quatrain.server.store.postgres_connection import connect
 from quatrain.server.store.postgres_sql import translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
@@ -326,6 +327,29 @@ async def test_a_database_that_stays_away_is_unavailable(
         await asyncio.to_thread(postgres.start)
     assert ["a"] == await store.read(tenants, None)
     assert await store.write(beat, 1) == 0
+
+
+@pytest.mark.parametrize("work", ["read", "write"])
+async def test_an_outage_is_waited_for_once(
+    postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    """Not by each of those who have waited for their turn as well, one after the other."""
+    attempts: list[None] = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        attempts.append(None)
+        return connect(*args, **options)
+
+    for module in ("postgres", "postgres_writer"):
+        monkeypatch.setattr(f"quatrain.server.store.{module}.PATIENCE", 1.0)
+    with store_on(postgres_url, readers=1, max_batch=1) as store:
+        monkeypatch.setattr("quatrain.server.store.postgres.connect", counted)
+        with away(postgres_url):
+            calls = [getattr(store, work)(tenants, None) for _ in range(10)]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {StoreUnavailableError} == {type(each) for each in outcomes}
+    # one goes on trying, ever less often; ten would have tried ten times as often
+    assert len(attempts) < 30
 
 
 async def test_what_failed_while_it_was_away_is_over_once_it_is_reached(

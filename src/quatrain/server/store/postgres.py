@@ -11,6 +11,7 @@ The time is the database's: its ``clock_timestamp()`` when a batch begins.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import psycopg
@@ -166,8 +167,13 @@ class PostgresReaders(ReaderPool[PostgresConnection]):
         self._begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {CLOCK}".encode()
         super().__init__(gate, size)
 
+    def submit(self, read: Callable[[Any, int, Any], R], argument: Any) -> Future[R]:
+        """Run *read* in a thread; its patience with a database that is away begins now."""
+        return super().submit(read, (Patience(PATIENCE), argument))
+
     def _run(self, read: Callable[[Any, int, Any], R], argument: Any) -> R:
-        patience = Patience(PATIENCE)
+        patience: Patience
+        patience, argument = argument
         while True:
             try:
                 return self._try(read, argument)

@@ -77,6 +77,9 @@ class PostgresWriter(GroupWriter):
             if len(batch) > 1 and (is_conflict(exc) or is_locked(exc)):
                 # each by itself: none waits for a lock while it holds another's
                 return [outcome for job in batch for outcome in self._write([job])]
+            if is_passing(exc):
+                # who queued up meanwhile need not wait as long again, batch after batch
+                batch = [*batch, *self._take_waiting()]
             cause = exc.__cause__ if isinstance(exc, _CommitError) else exc
             passing = cause is not None and is_passing(cause)
             return all_failed(batch, _reason(exc), exc, passing=passing)

@@ -168,6 +168,15 @@ class GroupWriter(ABC):
             job = self._jobs.get()
         return batch, True
 
+    def _take_waiting(self) -> list[Job]:
+        """All that is queued by now, out of the queue."""
+        taken: list[Job] = []
+        with contextlib.suppress(queue.Empty):
+            while job := self._jobs.get_nowait():
+                taken.append(job)
+            self._jobs.put(None)  # which it met, and nothing comes after that
+        return taken
+
     @abstractmethod
     def disconnect(self) -> None:
         """Close what is open; the next batch opens it again."""
