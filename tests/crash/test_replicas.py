@@ -138,6 +138,9 @@ class Chaos:
         pause = EFFECTS * WANTED // (len(events) + 3)
         for event in events:
             self.cluster.heard(self.luck.randint(pause // 2, pause), counted=LEARNT)
+            for number, crowd in enumerate(self.crowds):
+                if crowd.poll() == -signal.SIGKILL:  # by itself; without it all would soon be done
+                    self.lose_crowd(number)
             event()
         self._end()
 
