@@ -11,6 +11,7 @@ from quatrain.server.store.migrations import newest
 
 from ._support import LONG, Process, Serving
 
+pytestmark = pytest.mark.once
 PASSWORD = "hunter2"  # the tests' server asks for none, and takes any
 
 

@@ -184,6 +184,7 @@ async def test_of_two_servers_on_one_file_one_is_killed(seed: int, site: Site) -
     }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("site", ["postgres"], indirect=True)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_the_database_is_restarted_under_its_servers(

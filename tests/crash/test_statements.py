@@ -6,6 +6,8 @@ import contextlib
 from itertools import accumulate
 from pathlib import Path
 
+import pytest
+
 from quatrain.server.store import SqliteStore
 
 from ._audit import audit
@@ -13,6 +15,7 @@ from ._mortal import Clock, life
 from ._processes import PATIENCE, kill, start
 
 
+@pytest.mark.once
 async def test_a_change_is_whole_or_not_there(tmp_path: Path) -> None:
     """From the creation of the file on; and the next process goes on with what it finds."""
     process = start("_mortal", str(tmp_path))

@@ -23,7 +23,8 @@ import yaml
 from quatrain._secret import Secret
 from quatrain.cli.serve import serve
 from quatrain.server.embedded import EmbeddedPlatform
-from quatrain.server.vendo.sealing import Ring
+from quatrain.server.store import PostgresURL
+from quatrain.server.vendo.sealing import Ring, new_key
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "examples" / "deploy"
@@ -170,6 +171,32 @@ def test_the_command(compose: Any) -> None:
     assert ("0.0.0.0", 8787, True, ("quatrain",)) == tuple(
         parsed[each] for each in ("host", "port", "allow_remote", "allowed_host")
     )
+
+
+@pytest.mark.once
+def test_it_serves_on_postgresql(compose: Any, postgres_url: PostgresURL) -> None:
+    """As the file has it, but for the address: made from what the file gives it, and ready."""
+    service = compose["services"]["quatrain"]
+    command = [each.replace("0.0.0.0", "127.0.0.1") for each in service["command"]]
+    command[command.index("--port=8787")] = "--port=0"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "quatrain.cli", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            **dict.fromkeys(service["environment"], new_key().reveal()),
+            "QUATRAIN_DATABASE": postgres_url.secret.reveal(),
+        },
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().rpartition(" ")[2].strip()
+    healthy = health_check(url)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=LONG)
+
+    assert (0, -signal.SIGTERM) == (healthy, process.returncode)
 
 
 def test_what_is_named_is_there(compose: Any) -> None:

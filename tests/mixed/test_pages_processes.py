@@ -10,11 +10,13 @@ import textwrap
 import pytest
 
 SERVED = """
-    import asyncio, gc, os, signal, sys, threading, time, warnings
+    import asyncio, gc, logging, os, signal, sys, threading, time, warnings
     import anyio
     from quatrain._async.pages import pages as async_pages
     from quatrain._sync.pages import pages
 
+    # that a busy machine was slow is no news
+    logging.getLogger("asyncio").addFilter(lambda record: not record.msg.startswith("Executing"))
     rows = list(range(7))
     hold = threading.Event()
     asked = threading.Event()

@@ -34,6 +34,7 @@ from ._support import ServerClock, as_argument, away, granted, make_realm
 from .test_store import Blocker, add_tenant, beat, last_beat, queued, tenants, together
 
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
+pytestmark = pytest.mark.once
 
 FOREVER = 60.0
 """Seconds for what must happen, however slow the machine is."""
