@@ -62,8 +62,6 @@ class Orders:
     """The pipe's file descriptor."""
     wanted: list[list[str]]
     """Each client's effects, in its order."""
-    slow: dict[str, int]
-    """Effects that take until anything was done of so many."""
     dies_at: int = 0
     """The action after which it kills itself, once, before anybody hears of it; 0 for none."""
 
@@ -78,6 +76,8 @@ class Crowd:
         before = list(read_log(Path(orders.log)))
         self._learnt = {key for what, key, _ in before if what == "learnt"}
         self._dies_at = 0 if "dies" in {what for what, *_ in before} else orders.dies_at
+        self._fences: dict[str, int] = {}
+        """Of each effect the one that it was last told."""
         self._acted = 0
 
     def left(self, wanted: list[str]) -> list[str]:
@@ -99,12 +99,9 @@ class Crowd:
         return {"lease_duration_ms": LEASE_MS, "on_lease": self._leased}
 
     def _leased(self, lease: Any) -> None:
+        self._fences[lease.effect_key] = lease.fence_token
         if isinstance(lease, Lease):
             self._note("leased", lease.effect_key, lease.fence_token)
-
-    def slow(self, key: str) -> bool:
-        """Whether the action goes on, as others have still to do theirs."""
-        return self.world.begun() < self.orders.slow.get(key, 0)
 
     def act(self, context: EffectContext) -> Any:
         """Change the world, or notice that another has taken over. A result is nobody else's."""
@@ -128,8 +125,8 @@ class Crowd:
         return self.world.look(context.effect_key, context.fence_token)
 
     def learn(self, key: str, result: Any) -> None:
-        """Note how an effect ended, as the ledger acknowledged it."""
-        self._note("learnt", key, result)
+        """Note how an effect ended, and under which fence, as the ledger acknowledged it."""
+        self._note("learnt", key, [self._fences[key], result])
         os.write(self.orders.progress, LEARNT)
 
     def failed(self, exc: Exception) -> None:
@@ -142,8 +139,8 @@ class Crowd:
 
 
 def read_log(path: Path) -> Iterator[tuple[str, str, Any]]:
-    """``(leased, key, fence)``, ``(learnt, key, result)``, ``(failed, error, text)``, and
-    ``(dies, key, fence)``.
+    """``(leased, key, fence)``, ``(dies, key, fence)``, ``(learnt, key, [fence, result])``, and
+    ``(failed, error, text)``.
     """
     if path.exists():
         yield from (tuple(json.loads(line)) for line in path.read_text("utf-8").splitlines())
@@ -181,7 +178,7 @@ class AsyncCrowd(Crowd):
             await asyncio.sleep(PAUSE)
 
     async def _act(self, context: EffectContext) -> Any:
-        while self.slow(context.effect_key):
+        while self.world.is_full():
             await asyncio.sleep(PAUSE)
         return self.act(context)
 
@@ -200,7 +197,7 @@ class SyncCrowd(Crowd):
 
             @client.protected(key="{_}", observe=self._observe, **self.options())
             def effect(_: str, context: EffectContext) -> Any:
-                while self.slow(context.effect_key):
+                while self.world.is_full():
                     time.sleep(PAUSE)
                 return self.act(context)
 

@@ -32,8 +32,10 @@ class FencedWorld:
     """A file of its own for each effect, to which each visit adds a line."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        directory.mkdir(exist_ok=True)
+        self._directory = directory / "effects"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._tally = directory / "tally"
+        self._allowed = directory / "allowed"
 
     def look(self, key: str, fence: int) -> Any:
         """The result of what was done, or None; from now on older fences are turned away."""
@@ -48,10 +50,19 @@ class FencedWorld:
                 _add(file, Line(fence, "late", held()))
                 raise TooLateError(key)
             _add(file, Line(fence, "done", result))
+        with self._tally.open("ab") as tally:
+            tally.write(b".")
 
-    def begun(self) -> int:
-        """How many effects anything was done of."""
-        return sum(1 for _ in self._directory.iterdir())
+    def allow(self, number: int) -> None:
+        """Let about so many effects be done; who wants to do more has to wait."""
+        fresh = self._allowed.with_suffix(".new")
+        fresh.write_text(str(number), "ascii")
+        fresh.replace(self._allowed)
+
+    def is_full(self) -> bool:
+        """Whether no more may be done for now."""
+        done = self._tally.stat().st_size if self._tally.exists() else 0
+        return done >= int(self._allowed.read_text("ascii"))
 
     def story(self) -> dict[str, list[Line]]:
         """Everything, effect by effect."""

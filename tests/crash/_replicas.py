@@ -66,7 +66,9 @@ class Cluster:
         """Read what crowds tell until *enough* of it is what is *counted*; how much that is."""
         count = 0
         while count < enough:
-            assert select.select([self._progress], [], [], PATIENCE)[0], self.complaints()
+            assert select.select([self._progress], [], [], PATIENCE)[0], (
+                f"nothing goes on {self.complaints()}"
+            )
             count += os.read(self._progress, enough - count).count(counted)
         return count
 
