@@ -7,6 +7,7 @@ import select
 import socket
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +38,7 @@ class Cluster:
             "VERITY_API_KEY": secret.reveal(),
         }
         self._progress, self.progress = os.pipe()
+        self._told: Counter[bytes] = Counter()
         self.errors = (directory / "errors").open("ab")
         self.replicas = [Replica(self, _free_port()) for _ in range(replicas)]
 
@@ -62,15 +64,24 @@ class Cluster:
         self._processes.append(process)
         return process
 
-    def heard(self, enough: int, *, counted: bytes) -> int:
-        """Read what crowds tell until *enough* of it is what is *counted*; how much that is."""
-        count = 0
-        while count < enough:
-            assert select.select([self._progress], [], [], PATIENCE)[0], (
-                f"nothing goes on {self.complaints()}"
-            )
-            count += os.read(self._progress, enough - count).count(counted)
-        return count
+    def heard(self, kind: bytes, enough: int) -> None:
+        """Wait until crowds have told so much of that *kind* more than before."""
+        while self._told[kind] < enough:
+            assert self._listen(PATIENCE), f"nothing goes on\n{self.complaints()}"
+        self._told[kind] -= enough
+
+    def forget(self, kind: bytes) -> None:
+        """What was told of that *kind* until now."""
+        while self._listen(0):
+            pass
+        self._told[kind] = 0
+
+    def _listen(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._progress], [], [], seconds)
+        if ready:
+            told = os.read(self._progress, 65_536)
+            self._told.update(told[n : n + 1] for n in range(len(told)))
+        return bool(ready)
 
     def command(self, url: str, *args: str) -> tuple[int, str, str]:
         """Run ``quatrain``: its exit status, and what it said."""

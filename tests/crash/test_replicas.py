@@ -119,7 +119,8 @@ class Chaos:
         self.cluster.postgres.stop("immediate")
         self.cluster.replicas[replica].kill()
         self.cluster.replicas[replica].start()
-        self.cluster.heard(5, counted=FAILED)
+        self.cluster.forget(FAILED)
+        self.cluster.heard(FAILED, 5)
         self.cluster.postgres.start()
         self.cluster.replicas[replica].wait()
 
@@ -137,7 +138,7 @@ class Chaos:
         for number, event in enumerate(events, 1):
             # so that nobody is done before everything has befallen them, however long that takes
             self.world.allow(number * step)
-            self.cluster.heard(self.luck.randint(step // 4, step // 2), counted=LEARNT)
+            self.cluster.heard(LEARNT, self.luck.randint(step // 4, step // 2))
             for dead, crowd in enumerate(self.crowds):
                 if crowd.poll() == -signal.SIGKILL:  # by itself
                     self.lose_crowd(dead)
