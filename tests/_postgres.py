@@ -39,12 +39,16 @@ def binaries() -> Path:
 
 
 class PostgresServer:
-    """A server on a free port of this machine, with its data in memory where that can be."""
+    """A server on a free port of this machine, with its data in memory where that can be.
 
-    def __init__(self, directory: Path) -> None:
+    Unless it is *durable* it leaves to the system when its files are written.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self.psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
         self._bin = binaries()
         self._directory = directory
+        self._synced = "on" if durable else "off"
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:  # it refuses to run as root
             names = {user.pw_name for user in pwd.getpwall()}
@@ -66,8 +70,8 @@ class PostgresServer:
     def start(self) -> None:
         """Returns when it takes connections."""
         settings = {
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": self._synced,
+            "full_page_writes": self._synced,
             "max_connections": "200",
             "deadlock_timeout": "100ms",
         }
@@ -105,7 +109,7 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     """One that runs; skips the test where there is none to run."""
     binaries()
     memory = Path("/dev/shm")
@@ -114,4 +118,4 @@ def postgres_server() -> Iterator[PostgresServer]:
     # it outlives tests that are killed: then its input ends, and it clears up
     clearing = ["sh", "-c", _CLEAR_UP, "sh", str(directory)]
     with subprocess.Popen(clearing, stdin=subprocess.PIPE, start_new_session=True):
-        yield PostgresServer(directory)
+        yield PostgresServer(directory, durable=durable)

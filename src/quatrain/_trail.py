@@ -7,6 +7,8 @@ settles or renews; an effect is committed once at most, and nothing begins after
 ledger says an effect is must be what its last line says.
 
 A trail may begin at any fence: an effect that was pruned and comes again goes on from its floor.
+Times are not judged: of several replicas the later to write may have begun its transaction sooner,
+and a database's clock may be set back. The fence and the order of the lines are what counts.
 """
 
 from __future__ import annotations

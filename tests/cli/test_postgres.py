@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from contextlib import contextmanager
 
 import pytest
@@ -10,7 +11,7 @@ from quatrain.server.local import LocalPlatform
 from quatrain.server.store.migrations import newest
 from quatrain.verity import VerityClient
 
-from ._support import Serving
+from ._support import LONG, Process, Serving
 
 pytestmark = pytest.mark.once
 PASSWORD = "hunter2"  # the tests' server asks for none, and takes any
@@ -165,3 +166,39 @@ def test_a_database_that_is_away(cli):
     assert 1 == result.exit_code
     assert "can't be used" in result.stderr
     assert PASSWORD not in result.output
+
+
+def test_serve_waits_for_a_server_that_is_away(postgres, address):
+    """It says so, without the password; nobody can connect before there is one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    postgres.stop("immediate")
+    try:
+        serving = Process("serve", "--port", port, "--database", address, "--wait", LONG)
+        said = serving.process.stderr.readline()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+    finally:
+        postgres.start()
+    assert "waiting up to 60 seconds, as the database postgresql://127.0.0.1" in said
+    assert "Serving postgresql://127.0.0.1" in serving.process.stdout.readline()
+    socket.create_connection(("127.0.0.1", port)).close()
+    assert PASSWORD not in said + "".join(serving.stop(signal.SIGTERM)[1:])
+
+
+def test_serve_waits_for_no_longer_than_that(cli):
+    """A database that stays away is a failure."""
+    away = f"postgresql://ann:{PASSWORD}@127.0.0.1:1/x"
+    result = cli("serve", "--port", 0, "--database", away, "--wait", 0)
+    assert 1 == result.exit_code
+    assert "can't be used" in result.stderr
+    assert PASSWORD not in result.output
+
+
+def test_serve_does_not_wait_for_what_will_not_come(cli, postgres, caplog):
+    """A server that is there, without that database, is no reason to."""
+    none = postgres.url("nobody_made_it")
+    result = cli("serve", "--port", 0, "--database", none, "--wait", 0.1)
+    assert (1, []) == (result.exit_code, caplog.messages)
+    assert "can't be used" in result.stderr

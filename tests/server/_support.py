@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -108,14 +108,23 @@ def away(database: Path | PostgresURL) -> Iterator[None]:
             server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-async def audited(ledger: Ledger, realm: int, limit: int = 1_000) -> list[str]:
-    """What the check of the audit trail finds in all of the realm, as (rule: message)."""
+async def audited(
+    ledger: Ledger,
+    realm: int,
+    limit: int = 1_000,
+    between: Callable[[], object] = lambda: None,
+) -> list[str]:
+    """What the check of the audit trail finds in all of the realm, as (rule: message).
+
+    *between* is called after each page.
+    """
     check, found = TrailCheck(), []
     after: Place | None = Place(0, 0)
     while after is not None:
         page = await ledger.trail(realm, limit=limit, after=after)
         for item in page.items:
             found += check.look(CAMEL_CASE.structure(render.trail(item), EffectTrail))
+        between()
         after = page.next
     return [f"{finding.rule}: {finding.message}" for finding in [*found, *check.end()]]
 

@@ -24,12 +24,13 @@ from quatrain.server.store import (
     store_on,
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
+from quatrain.server.store.postgres_connection import connect
 from quatrain.server.store.postgres_sql import translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
-from ._support import ServerClock, as_argument, granted, make_realm
+from ._support import ServerClock, as_argument, away, granted, make_realm
 from .test_store import Blocker, add_tenant, beat, last_beat, queued, tenants, together
 
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
@@ -327,6 +328,46 @@ async def test_a_database_that_stays_away_is_unavailable(
         await asyncio.to_thread(postgres.start)
     assert ["a"] == await store.read(tenants, None)
     assert await store.write(beat, 1) == 0
+
+
+@pytest.mark.parametrize("work", ["read", "write"])
+async def test_an_outage_is_waited_for_once(
+    postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    """Not by each of those who have waited for their turn as well, one after the other."""
+    attempts: list[None] = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        attempts.append(None)
+        return connect(*args, **options)
+
+    for module in ("postgres", "postgres_writer"):
+        monkeypatch.setattr(f"quatrain.server.store.{module}.PATIENCE", 1.0)
+    with store_on(postgres_url, readers=1, max_batch=1) as store:
+        monkeypatch.setattr("quatrain.server.store.postgres.connect", counted)
+        with away(postgres_url):
+            calls = [getattr(store, work)(tenants, None) for _ in range(10)]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {StoreUnavailableError} == {type(each) for each in outcomes}
+    # one goes on trying, ever less often; ten would have tried ten times as often
+    assert len(attempts) < 30
+
+
+async def test_what_failed_while_it_was_away_is_over_once_it_is_reached(
+    store: Store, postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe is enough: no real change comes to a platform that says it is not ready."""
+    monkeypatch.setattr("quatrain.server.store.postgres_writer.PATIENCE", 0.0)
+    with away(postgres_url):
+        for work in (
+            store.write(add_tenant, "a"),
+            Ledger(store).lease(EffectId(1, "ns", "k")),
+        ):
+            with pytest.raises(StoreUnavailableError):
+                await work
+    assert 2 == len(await asyncio.to_thread(store.troubles))
+    await store.probe()
+    assert [] == await asyncio.to_thread(store.troubles)
 
 
 # -- what others write ----------------------------------------------------------------------------

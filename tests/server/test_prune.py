@@ -73,6 +73,18 @@ async def test_what_is_forgotten(
     assert [] == await audited(ledger, realm)
 
 
+async def test_beside_a_check_of_the_trail(
+    store: Store, ledger: Ledger, realm: int, clock: ServerClock
+) -> None:
+    """What is forgotten between two pages was told of in one of them, or not at all."""
+    for key in "abc":
+        await done(ledger, realm, key)
+    clock.advance(2 * HOUR)
+
+    assert [] == await audited(ledger, realm, 3, lambda: prune(store, over(clock)))
+    assert not {"a", "b"} & await keys(ledger, realm)
+
+
 async def test_a_key_that_comes_again(
     store: Store, ledger: Ledger, realm: int, clock: ServerClock
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,28 @@ async def reasons(client: Client) -> list[str]:
 
 async def refused(app: Starlette, database: Path | PostgresURL) -> None:
     """A lease that could not be written; then all is well again."""
-    with away(database), pytest.raises(StoreUnavailableError):
+    with full(database), pytest.raises(StoreUnavailableError):
         await Ledger(app.state.store).lease(EffectId(1, "ns", "k"))
+
+
+@contextmanager
+def full(database: Path | PostgresURL) -> Iterator[None]:
+    """While no effect can be written."""
+    if isinstance(database, Path):
+        with away(database):
+            yield
+        return
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(database.secret.reveal(), autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON effects EXECUTE FUNCTION full_disk()"
+        )
+        yield
+        connection.execute("DROP TRIGGER full_disk ON effects")
 
 
 async def test_ready(client: Client) -> None:

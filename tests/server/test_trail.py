@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from quatrain.server.ledger import EffectId, Ledger, Place, TrailPage, trail
-from quatrain.server.store import Store
+from quatrain.server.store import Store, store_on
 
-from ._support import Client, ServerClock, granted, make_realm
+from ._support import Client, ServerClock, audited, granted, make_realm
 
 
 async def history(ledger: Ledger, clock: ServerClock, realm: int) -> None:
@@ -59,12 +60,14 @@ EXPECTED = [
 async def test_pages_of_any_size_hold_every_line_once(
     ledger: Ledger, clock: ServerClock, realm: int, limit: int
 ) -> None:
-    """Effect by effect; an effect may be divided."""
+    """Effect by effect; one is divided only if it has more lines than a page."""
     await history(ledger, clock, realm)
     found = await pages(ledger, realm, limit)
 
     assert EXPECTED == told(found)
-    assert -(-len(EXPECTED) // limit) == len(found)
+    assert all(sum(len(item.lines) for item in page.items) <= limit for page in found)
+    parts = Counter(item.effect_key for page in found for item in page.items)
+    assert {"done": -(-2 // limit), "twice": -(-4 // limit), "late": 1} == parts
     assert {"done": "COMMITTED", "twice": "FAILED", "late": "EXPIRED"} == {
         item.effect_key: item.status for page in found for item in page.items
     }
@@ -106,6 +109,25 @@ async def test_what_comes_while_the_pages_are_read(
     assert ["COMMITTED"] == [
         item.status for item in (await ledger.trail(realm, limit=1, after=page.next)).items
     ]
+
+
+async def test_the_time_may_step_back(
+    ledger: Ledger, store: Store, clock: ServerClock, realm: int
+) -> None:
+    """A replica that is behind writes after another; nobody is accused of anything."""
+    behind = ServerClock()
+    with store_on(store.database, now_ms=behind) as slow:
+        clock.advance(30_000)
+        effect = EffectId(realm, "ns", "k")
+        await granted(ledger, effect)
+        clock.advance(30_000)
+        holder, _ = await granted(ledger, effect)
+        await Ledger(slow).commit(holder, result="1")
+        page = await ledger.trail(realm, limit=9)
+
+    times = [line.at for line in page.items[0].lines]
+    assert times[-1] < times[0]
+    assert [] == await audited(ledger, realm)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 9])

@@ -110,8 +110,9 @@ class Effects:
     ) -> Iterator[EffectTrail]:
         """The audit trails of all effects, or of one *namespace*'s, in the order of their ids.
 
-        A long trail comes in several parts, one behind the other. What is added meanwhile to
-        effects that were handed out already does not appear. *page_size* is lines, 1 to 1,000.
+        A trail longer than a page comes in several parts, one behind the other. What is added
+        meanwhile to effects that were handed out already does not appear. *page_size* is lines, 1
+        to 1,000.
         """
         check(page_size, None, refuse=VerityValidationError)
 

@@ -71,9 +71,17 @@ __all__ = ["serve"]
     is_flag=True,
     help="Answer /metrics without a key. Else it takes one with the scope metrics:read.",
 )
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="For how long to wait for a PostgreSQL server that does not answer or is just starting.",
+)
 @runner_option
 @actions_option
-def serve(
+def serve(  # noqa: PLR0917  an option each
     database: Database,
     host: str,
     port: int,
@@ -84,6 +92,7 @@ def serve(
     log_format: str,
     log_requests: bool | None,
     metrics_public: bool,
+    wait: float,
     runner: str,
     actions: str | None,
 ) -> None:
@@ -140,7 +149,7 @@ def serve(
         "json" if as_json else "text", requests=as_json if log_requests is None else log_requests
     )
     try:
-        run(settings, on_ready=announce)
+        run(settings, on_ready=announce, wait=wait)
     except KeyboardInterrupt:  # the way to stop it: no failure
         click.echo("Stopped.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,6 +15,8 @@ from quatrain.errors import ConfigError
 from .app import create_app
 from .protocol import Protocol
 from .settings import Settings
+from .store import DatabaseAwayError, Store
+from .store.patience import Patience
 from .velocity import seed_once
 
 KEEP_ALIVE: Final = 75
@@ -24,19 +27,25 @@ _GRACE: Final = 30
 _LOOK_EVERY: Final = 0.1
 """Seconds, while it stops."""
 
+_log: Final = logging.getLogger("quatrain.server")
 
-def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+
+def run(
+    settings: Settings, *, on_ready: Callable[[str], None] | None = None, wait: float = 0.0
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished, the store is closed.
 
-    *on_ready* gets the URL once requests are answered. Raises ConfigError for an address or a
-    database that can't be used. From another thread than the main one, no signals are handled.
+    *on_ready* gets the URL once requests are answered. A database that is away is waited for up to
+    *wait* seconds, while nobody can connect. Raises ConfigError for an address or a database that
+    can't be used. From another thread than the main one, no signals are handled.
     """
     app = create_app(settings)
-    listener = bind(settings.host, settings.port)
+    listener = _reserve(settings.host, settings.port)
     try:
-        app.state.store.open()
+        _open(app.state.store, wait)
         # the lifespan would do it, too, but only log what goes wrong
         asyncio.run(seed_once(app.state.store, settings.seed))
+        _listen(listener)
         server = Server(
             app, on_ready=on_ready, on_stop=app.state.vendo.streams.close, url=url_of(listener)
         )
@@ -46,8 +55,31 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) ->
         listener.close()
 
 
+def _open(store: Store, wait: float) -> None:
+    patience = Patience(wait)
+    told = False
+    while True:
+        try:
+            store.open()
+        except DatabaseAwayError as exc:
+            if not told and wait:
+                _log.warning("waiting up to %g seconds, as %s", wait, exc)
+                told = True
+            if not patience.wait():
+                raise
+        else:
+            return
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; raises ConfigError."""
+    listener = _reserve(host, port)
+    _listen(listener)
+    return listener
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """A socket with that address, which nobody can connect to yet; raises ConfigError."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -60,11 +92,19 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
     except OSError as exc:
         listener.close()
         raise ConfigError(f"{host}:{port} can't be listened on: {exc.strerror}") from exc
     return listener
+
+
+def _listen(listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    try:
+        listener.listen(2048)
+    except OSError as exc:  # another one that had reserved it was sooner
+        listener.close()
+        raise ConfigError(f"{host}:{port} can't be listened on: {exc.strerror}") from exc
 
 
 def url_of(listener: socket.socket) -> str:

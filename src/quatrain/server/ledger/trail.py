@@ -38,7 +38,7 @@ class Line(NamedTuple):
 class EffectTrail:
     """An effect as it is in the moment of the page, and those of its lines that are in the page.
 
-    A long trail comes in parts, one a page; an effect without any line comes with none.
+    A trail that is longer than a page comes in parts; an effect without any line comes with none.
     """
 
     effect_id: int
@@ -61,7 +61,9 @@ class TrailPage:
 def page(connection: Connection, now: int, params: dict[str, Any]) -> TrailPage:
     """A page of a realm's trails. *params*: realm_id, namespace or None, after (a Place), limit.
 
-    What it says of an effect and of its last line is of one moment: a page is one statement.
+    What it says of an effect and of its last line is of one moment: a page is one statement. Only
+    an effect that is alone in its page may go on in the next: it might be pruned in between, and
+    the part that was told would be of a history that broke off.
     """
     limit: int = params["limit"]
     after: Place = params["after"]
@@ -77,7 +79,9 @@ def page(connection: Connection, now: int, params: dict[str, Any]) -> TrailPage:
     rows = connection.execute(_PAGE.format(filters=chosen), values).fetchall()
     following = None
     if len(rows) > limit:
-        del rows[limit:]
+        (too_many,) = rows[limit:]
+        first_of_last = next(n for n, row in enumerate(rows) if row[0] == too_many[0])
+        del rows[first_of_last or limit :]
         last = rows[-1]
         following = Place(last[0], last[_OF_EFFECT] or 0)
     groups = (list(rows) for _, rows in itertools.groupby(rows, operator.itemgetter(0)))

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from .base import Store, wall_clock_ms
 from .connection import Connection, Rows, alone, in_index_order, side_by_side
-from .errors import StoreUnavailableError
+from .errors import DatabaseAwayError, StoreUnavailableError
 from .opening import store_on
 from .postgres_url import PostgresURL
 from .sqlite import SqliteStore
 
 __all__ = [
     "Connection",
+    "DatabaseAwayError",
     "PostgresURL",
     "Rows",
     "SqliteStore",

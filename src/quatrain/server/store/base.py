@@ -180,7 +180,10 @@ class Store(ABC):
 
     async def probe(self) -> None:
         """Write one row and see it on the disk, or raise StoreUnavailableError."""
+        began = time.monotonic()
         await self.write(beat, None)
+        for writer in self._writers():
+            writer.reached(began)
 
     def troubles(self) -> list[str]:
         """Why changes are refused, or are about to be, each in words; none when all is well.
@@ -188,11 +191,9 @@ class Store(ABC):
         Beyond what ``probe`` finds out: the smallest change may still fit where no other does.
         Blocks. Raises StoreUnavailableError.
         """
-        threads = self._threads
-        writers = () if threads is None else threads.writers
         found = [
             f"changes were not written lately: {reason}"
-            for writer in writers
+            for writer in self._writers()
             if (reason := writer.failed_lately()) is not None
         ]
         found += self._shortages()
@@ -203,6 +204,10 @@ class Store(ABC):
                 f" {migrations.newest()}: restart it with the newer one"
             )
         return found
+
+    def _writers(self) -> tuple[GroupWriter, ...]:
+        threads = self._threads
+        return () if threads is None else threads.writers
 
     def _shortages(self) -> list[str]:
         """What this machine is about to run out of; raises StoreUnavailableError."""

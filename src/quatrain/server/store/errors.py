@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from quatrain.errors import QuatrainError
+from quatrain.errors import ConfigError, QuatrainError
 
 
 class StoreUnavailableError(QuatrainError):
@@ -13,6 +13,13 @@ class StoreUnavailableError(QuatrainError):
 
     Whether a change that was under way has been made is not known: ask again, the same way.
     """
+
+    passing: bool = False
+    """Whether it was about the way to the database: once that is open, all is well again."""
+
+
+class DatabaseAwayError(ConfigError):
+    """A store could not be opened as nothing answers at its address, or not yet: it may later."""
 
 
 _ENVIRONMENT: Final = {

@@ -11,6 +11,7 @@ The time is the database's: its ``clock_timestamp()`` when a batch begins.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -19,8 +20,10 @@ from quatrain.errors import ConfigError
 
 from .base import Store, Threads, wall_clock_ms
 from .connection import IN_ORDER, SIDE_BY_SIDE
+from .errors import DatabaseAwayError
 from .gate import Gate
 from .migrations import migrate_postgres
+from .patience import Patience
 from .postgres_connection import (
     CLOCK,
     READER_IDLE,
@@ -28,13 +31,14 @@ from .postgres_connection import (
     PostgresConnection,
     Raw,
     connect,
+    is_away,
     last_row,
     why_refused,
 )
 from .postgres_errors import is_passing, of_environment
 from .postgres_listener import Listener
 from .postgres_url import PostgresURL
-from .postgres_writer import PATIENCE, Patience, PostgresWriter
+from .postgres_writer import PATIENCE, PostgresWriter
 from .readers import ReaderPool
 from .writer import GroupWriter, Job, OnBatch
 
@@ -93,7 +97,9 @@ class PostgresStore(Store):
                 raw.close()
         except psycopg.Error as exc:
             reason = why_refused(self._url, exc)
-            raise ConfigError(f"the database {self.database} can't be used: {reason}") from exc
+            away = is_passing(exc) and is_away(self._url)
+            text = f"the database {self.database} can't be used: {reason}"
+            raise (DatabaseAwayError if away else ConfigError)(text) from exc
 
     def _start(self) -> Threads:
         apart, in_turns = (
@@ -179,8 +185,13 @@ class PostgresReaders(ReaderPool[PostgresConnection]):
         self._begin_in_order = f"{begin}; {_BY_INDEX}{CLOCK}".encode()
         super().__init__(gate, size)
 
+    def submit(self, read: Callable[[Any, int, Any], R], argument: Any) -> Future[R]:
+        """Run *read* in a thread; its patience with a database that is away begins now."""
+        return super().submit(read, (Patience(PATIENCE), argument))
+
     def _run(self, read: Callable[[Any, int, Any], R], argument: Any) -> R:
-        patience = Patience(PATIENCE)
+        patience: Patience
+        patience, argument = argument
         while True:
             try:
                 return self._try(read, argument)

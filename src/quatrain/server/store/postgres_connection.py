@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 import psycopg
+from psycopg import pq
 from psycopg.adapt import AdaptersMap, Buffer, Dumper
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
@@ -80,13 +81,7 @@ def connect(url: PostgresURL, *, idle: float, settings: str = "") -> Raw:
 
     *idle* is for how many seconds a transaction may stand still; *settings* are further statements.
     """
-    try:
-        given = conninfo_to_dict(url.secret.reveal())
-    except psycopg.Error:
-        # what it says repeats parts of the address
-        raise ConfigError("the database's address can't be read as one of PostgreSQL's") from None
-    params: dict[str, Any] = {**_DEFAULTS, **given, "client_encoding": "utf8"}
-    raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **params)
+    raw: Raw = psycopg.connect("", autocommit=True, context=_Context(), **_parameters(url))
     try:
         ends = f"SET idle_in_transaction_session_timeout = '{idle}s';"
         raw.execute(f"{ends} {settings} {_SETTINGS}".encode())
@@ -113,6 +108,24 @@ def why_refused(url: PostgresURL, exc: psycopg.Error) -> str:
         return found[0] if harmless or value.isdecimal() or value[:1] == "/" else "…"
 
     return _QUOTED.sub(shown, " ".join(str(exc).split()))
+
+
+def is_away(url: PostgresURL) -> bool:
+    """Whether no server answers there, or one that starts or stops. Raises ConfigError.
+
+    A server that is there and refuses this user, or has no such database, is not away.
+    """
+    conninfo = make_conninfo("", **_parameters(url))
+    return pq.PGconn.ping(conninfo.encode()) in {pq.Ping.NO_RESPONSE, pq.Ping.REJECT}
+
+
+def _parameters(url: PostgresURL) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(url.secret.reveal())
+    except psycopg.Error:
+        # what it says repeats parts of the address
+        raise ConfigError("the database's address can't be read as one of PostgreSQL's") from None
+    return {**_DEFAULTS, **given, "client_encoding": "utf8"}
 
 
 class _Context:

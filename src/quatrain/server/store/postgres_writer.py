@@ -8,7 +8,6 @@ that nobody knows, and ask again, the same way.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import psycopg
 from .connection import ALONE, SIDE_BY_SIDE
 from .errors import StoreUnavailableError
 from .gate import Gate
+from .patience import Patience
 from .postgres_connection import CLOCK, PostgresConnection, Raw, last_row
 from .postgres_errors import is_conflict, is_locked, is_passing, of_environment
 from .writer import GroupWriter, Job, OnBatch, Outcome, all_failed
@@ -30,22 +30,6 @@ _TRIES: Final = 5
 """Of one operation, when others were in its way."""
 PATIENCE: Final = 5.0
 """Seconds that work waits for a database that is away: it is restarted, or another takes over."""
-
-
-class Patience:
-    """For how long to go on trying."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-        self._pause = 0.02
-
-    def wait(self) -> bool:
-        """Wait a little; False when it has been long enough."""
-        if time.monotonic() + self._pause > self._until:
-            return False
-        time.sleep(self._pause)
-        self._pause = min(self._pause * 2, 0.5)
-        return True
 
 
 class _CommitError(Exception):
@@ -93,7 +77,12 @@ class PostgresWriter(GroupWriter):
             if len(batch) > 1 and (is_conflict(exc) or is_locked(exc)):
                 # each by itself: none waits for a lock while it holds another's
                 return [outcome for job in batch for outcome in self._write([job])]
-            return all_failed(batch, _reason(exc), exc)
+            if is_passing(exc):
+                # who queued up meanwhile need not wait as long again, batch after batch
+                batch = [*batch, *self._take_waiting()]
+            cause = exc.__cause__ if isinstance(exc, _CommitError) else exc
+            passing = cause is not None and is_passing(cause)
+            return all_failed(batch, _reason(exc), exc, passing=passing)
 
     def _write_patiently(self, batch: list[Job]) -> list[Outcome]:
         patience = Patience(PATIENCE)

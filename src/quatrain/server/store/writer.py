@@ -43,6 +43,15 @@ class Job(NamedTuple):
     loop: asyncio.AbstractEventLoop | None
 
 
+class _Failure(NamedTuple):
+    """Changes that were not written."""
+
+    at: float
+    reason: str
+    operations: set[Operation]
+    passing: bool
+
+
 Outcome: TypeAlias = tuple[Job, Any, BaseException | None]
 
 OnBatch: TypeAlias = Callable[[int, float, bool], None]
@@ -62,7 +71,7 @@ class GroupWriter(ABC):
         self._on_batch = on_batch
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._began: float | None = None
-        self._failed: tuple[float, str, set[Operation]] | None = None
+        self._failed: _Failure | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="quatrain-writer", daemon=True)
         self._thread.start()
@@ -79,9 +88,18 @@ class GroupWriter(ABC):
         may need no room where they do.
         """
         failed = self._failed
-        if failed is None or time.monotonic() - failed[0] > _REMEMBERED:
+        if failed is None or time.monotonic() - failed.at > _REMEMBERED:
             return None
-        return failed[1]
+        return failed.reason
+
+    def reached(self, at: float) -> None:
+        """The database has taken a change that was sent at that monotonic time.
+
+        What failed before as it could not be reached is over.
+        """
+        failed = self._failed
+        if failed is not None and failed.passing and failed.at < at:
+            self._failed = None
 
     def submit(self, job: Job) -> None:
         """Queue *job* for the next transaction, unless that would wait in vain."""
@@ -124,10 +142,12 @@ class GroupWriter(ABC):
         """Remember what was not written, until it is; whether any of it was not."""
         failed = [each for each in outcomes if isinstance(each[2], StoreUnavailableError)]
         if operations := {job.operation for job, _, _ in failed if job.operation is not beat}:
-            self._failed = time.monotonic(), str(failed[0][2]), operations
+            exc = failed[0][2]
+            passing = isinstance(exc, StoreUnavailableError) and exc.passing
+            self._failed = _Failure(time.monotonic(), str(exc), operations, passing)
         elif self._failed is not None:
             written = {job.operation for job, _, exc in outcomes if exc is None}
-            if written & self._failed[2]:
+            if written & self._failed.operations:
                 self._failed = None
         return bool(failed)
 
@@ -148,6 +168,15 @@ class GroupWriter(ABC):
             job = self._jobs.get()
         return batch, True
 
+    def _take_waiting(self) -> list[Job]:
+        """All that is queued by now, out of the queue."""
+        taken: list[Job] = []
+        with contextlib.suppress(queue.Empty):
+            while job := self._jobs.get_nowait():
+                taken.append(job)
+            self._jobs.put(None)  # which it met, and nothing comes after that
+        return taken
+
     @abstractmethod
     def disconnect(self) -> None:
         """Close what is open; the next batch opens it again."""
@@ -157,11 +186,16 @@ class GroupWriter(ABC):
         """Do all of them, in one transaction if it can be. Raises nothing."""
 
 
-def all_failed(batch: list[Job], reason: str, exc: Exception) -> list[Outcome]:
+def all_failed(
+    batch: list[Job], reason: str, exc: Exception, *, passing: bool = False
+) -> list[Outcome]:
     """What befell the whole batch, its COMMIT included: no single operation's fault."""
     _log.warning("%d changes were not written: %s", len(batch), reason, exc_info=exc)
     # one each: tracebacks grow on an exception that many tasks raise
-    return [(job, None, StoreUnavailableError(reason)) for job in batch]
+    errors = [StoreUnavailableError(reason) for _ in batch]
+    for error in errors:
+        error.passing = passing
+    return [(job, None, error) for job, error in zip(batch, errors, strict=True)]
 
 
 def _deliver(outcomes: list[Outcome]) -> None:
