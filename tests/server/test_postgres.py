@@ -174,7 +174,7 @@ async def test_the_time_is_the_databases(
     postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However wrong the clock of this machine is."""
-    monkeypatch.setattr("quatrain.server.store.postgres.wall_clock_ms", lambda: 0)
+    monkeypatch.setattr("quatrain.server.store.postgres_clock.wall_clock_ms", lambda: 0)
     with store_on(postgres_url) as store:
         now = await store.write(lambda connection, now, _: now, None)
         assert now > 1_700_000_000_000

@@ -9,7 +9,7 @@ the schema, ``base`` what stores have in common, ``writer`` group commit, ``read
 from __future__ import annotations
 
 from .base import Store, wall_clock_ms
-from .connection import Connection, Rows, alone, side_by_side
+from .connection import Connection, Operation, Rows, alone, in_one, side_by_side, together
 from .errors import StoreUnavailableError
 from .opening import store_on
 from .postgres_url import PostgresURL
@@ -17,13 +17,16 @@ from .sqlite import SqliteStore
 
 __all__ = [
     "Connection",
+    "Operation",
     "PostgresURL",
     "Rows",
     "SqliteStore",
     "Store",
     "StoreUnavailableError",
     "alone",
+    "in_one",
     "side_by_side",
     "store_on",
+    "together",
     "wall_clock_ms",
 ]
