@@ -24,7 +24,7 @@ from quatrain.server.store import (
     store_on,
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
-from quatrain.server.store.postgres_sql import translated
+from quatrain.server.store.postgres_sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
 from tests._require import import_for
@@ -103,6 +103,12 @@ async def in_one_batch(store: Store, *writes: tuple[Any, Any]) -> list[Any]:
 def test_a_statement_is_translated(text: str, expected: str) -> None:
     """Names and marks become the driver's; quoted text and casts stay."""
     assert expected == translated(text).text
+
+
+def test_a_statement_is_numbered() -> None:
+    """As the server takes it, which knows neither names nor doubled signs."""
+    text = "SELECT :b::int, :a % 2, ':a', :b"
+    assert "SELECT $2::int, $1 % 2, ':a', $2" == numbered(text, ("a", "b"))
 
 
 @pytest.mark.parametrize(

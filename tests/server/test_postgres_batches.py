@@ -49,6 +49,13 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return execute(self, sql, *parameters)
 
     monkeypatch.setattr(PostgresConnection, "execute", counted)
+    execute_alone = PostgresConnection.execute_alone
+
+    def counted_alone(self: PostgresConnection, sql: str, *parameters: Any) -> Any:
+        sent.append(sql)
+        return execute_alone(self, sql, *parameters)
+
+    monkeypatch.setattr(PostgresConnection, "execute_alone", counted_alone)
     return sent
 
 
@@ -108,6 +115,23 @@ async def test_a_single_operation_is_one_statement(
     await ledger.renew(holder)
     await ledger.commit(holder, result="1")
     assert (3, []) == (len(trips), started)
+
+
+async def test_a_single_operation_stays_one_statement_after_a_rollback(
+    store: Store, realm: int, trips: list[str]
+) -> None:
+    """With which the driver has the server forget what was prepared."""
+    ledger = Ledger(store)
+    a, b, c = effects(realm, "abc")
+    await granted(ledger, a)
+    for _ in range(8):  # the driver prepares what it has sent often
+        await batch(store, ledger.lease(a), ledger.lease(a))
+    await batch(store, ledger.lease(a), ledger.lease(a, agent_id="x\0"))
+    await asyncio.gather(ledger.lease(b, agent_id="x\0"), return_exceptions=True)
+    trips.clear()
+    await granted(ledger, b)
+    await granted(ledger, c)
+    assert 2 == len(trips)
 
 
 async def test_the_time_of_a_single_operation_is_the_databases(

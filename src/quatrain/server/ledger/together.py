@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from quatrain.server.store import Connection, Operation, in_one, queries, together
+from quatrain.server.store import Connection, Operation, SwiftConnection, in_one, queries, together
 
 from . import operations
 from .operations import Params
@@ -178,14 +178,14 @@ def _waves(work: _Work) -> list[list[int]]:
 
 @in_one(*_KINDS)
 def change(
-    connection: Connection, now: int | None, work: tuple[Operation, Params]
+    connection: SwiftConnection, now: int | None, work: tuple[Operation, Params]
 ) -> tuple[int, Any] | None:
     """Do one in one statement; see ``quatrain.server.store.in_one``."""
     operation, params = work
     kind = _kind_of(operation, params)
     if kind is None:
         return None
-    rows = connection.execute(kind.statement, {"given": _as_json([params]), "now": now}).fetchall()
+    rows = connection.execute_alone(kind.statement, {"given": _as_json([params]), "now": now})
     return (rows[0][0], kind.answer(rows[0][4:], params)) if rows else None
 
 

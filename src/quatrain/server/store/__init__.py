@@ -9,7 +9,16 @@ the schema, ``base`` what stores have in common, ``writer`` group commit, ``read
 from __future__ import annotations
 
 from .base import Store, wall_clock_ms
-from .connection import Connection, Operation, Rows, alone, in_one, side_by_side, together
+from .connection import (
+    Connection,
+    Operation,
+    Rows,
+    SwiftConnection,
+    alone,
+    in_one,
+    side_by_side,
+    together,
+)
 from .errors import StoreUnavailableError
 from .opening import store_on
 from .postgres_url import PostgresURL
@@ -23,6 +32,7 @@ __all__ = [
     "SqliteStore",
     "Store",
     "StoreUnavailableError",
+    "SwiftConnection",
     "alone",
     "in_one",
     "side_by_side",

@@ -45,6 +45,14 @@ class Connection(Protocol):
         ...
 
 
+class SwiftConnection(Protocol):
+    """A connection outside of any transaction."""
+
+    def execute_alone(self, sql: str, parameters: dict[str, str | int | None], /) -> list[Any]:
+        """Run one statement as a transaction of its own; its rows."""
+        ...
+
+
 Operation: TypeAlias = Callable[[Any, int, Any], Any]
 """``operation(connection, now, argument)``: now is in milliseconds since 1970."""
 
