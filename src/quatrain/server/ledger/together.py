@@ -141,7 +141,6 @@ def changes(connection: Connection, now: int, work: _Work) -> list[Any]:
     waves = _waves(work)
     if len(waves[0]) > 1 and any(work[each][0] is not operations.lease for each in waves[0]):
         # leases alone are granted in the order of the batch; an UPDATE of many has no order
-        connection.execute(_MANY["keep_out"])
         connection.execute(_MANY["lock"], {"given": _as_json([work[each][1] for each in waves[0]])})
     answers: list[Any] = [None] * len(work)
     for wave in waves:

@@ -1,12 +1,11 @@
 -- Many operations of one kind in one statement, each on another effect, with their lines of audit;
 -- for PostgreSQL. What is :given are the operations' parameters as a JSON array of objects.
 
--- keep_out --
--- Of a prune, which would wait for rows that are about to be locked, and be waited for.
-LOCK TABLE effects IN ROW EXCLUSIVE MODE
-
 -- lock --
--- In the order in which they are given: a subquery that locks runs for one after the other.
+-- In the order in which they are given: a subquery that locks runs for one after the other. What
+-- keeps out changes nothing; but who is to write has to ask for the table before any row of it, or a
+-- prune, which has the table to itself, would wait for the rows and be waited for.
+WITH keep_out AS (UPDATE effects SET updated_at = updated_at WHERE false)
 SELECT count(*)
 FROM json_to_recordset(:given::json) AS given (realm_id bigint, namespace text, effect_key text)
 CROSS JOIN LATERAL (
