@@ -159,7 +159,7 @@ class _BareLoop:
             "input_json": None,
             "now": now,
         }
-        row, fence, _, _ = self._connection.execute(_SQL["lease"], asked).fetchone()
+        row, fence, *_ = self._connection.execute(_SQL["lease"], asked).fetchone()
         line = (row, "LEASE_GRANTED", now, fence, None, None, _GRANTED)
         self._connection.execute(_SQL["add_event"], line)
         return row, fence, key

@@ -25,7 +25,7 @@ from quatrain.server.store import (
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
 from quatrain.server.store.postgres_connection import connect
-from quatrain.server.store.postgres_sql import translated
+from quatrain.server.store.postgres_sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
 from tests._require import import_for
@@ -106,6 +106,12 @@ def test_a_statement_is_translated(text: str, expected: str) -> None:
     assert expected == translated(text).text
 
 
+def test_a_statement_is_numbered() -> None:
+    """As the server takes it, which knows neither names nor doubled signs."""
+    text = "SELECT :b::int, :a % 2, ':a', :b"
+    assert "SELECT $2::int, $1 % 2, ':a', $2" == numbered(text, ("a", "b"))
+
+
 @pytest.mark.parametrize(
     ("text", "table"),
     [
@@ -175,7 +181,7 @@ async def test_the_time_is_the_databases(
     postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However wrong the clock of this machine is."""
-    monkeypatch.setattr("quatrain.server.store.postgres.wall_clock_ms", lambda: 0)
+    monkeypatch.setattr("quatrain.server.store.postgres_clock.wall_clock_ms", lambda: 0)
     with store_on(postgres_url) as store:
         now = await store.write(lambda connection, now, _: now, None)
         assert now > 1_700_000_000_000

@@ -6,6 +6,7 @@ is what they answer; ``service.Ledger`` is how the rest of the platform asks.
 
 from __future__ import annotations
 
+from . import together as _together  # what it marks is done so  # noqa: F401
 from .errors import in_short
 from .queries import EffectsPage, EventsPage, Filter
 from .records import (

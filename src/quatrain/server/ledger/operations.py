@@ -55,7 +55,7 @@ _COMMITTED: Final = EventType.COMMITTED.value
 _FAILED: Final = EventType.FAILED.value
 
 
-def _place(params: Params) -> tuple[int, str, str]:
+def place(params: Params) -> tuple[int, str, str]:
     """Which row is changed."""
     return params["realm_id"], params["namespace"], params["effect_key"]
 
@@ -74,13 +74,26 @@ class _State(NamedTuple):
     error: str | None
 
 
-@side_by_side(_place)
+@side_by_side(place)
 def lease(connection: Connection, now: int, params: Params) -> Granted | Cached | LeaseHeldError:
     """Grant the lease, or answer with what is settled, or say who holds it."""
     params["now"] = now
     row = connection.execute(_LEASE, params).fetchone()
     if row is None:
-        return _not_granted(connection, params)
+        return not_granted(connection, params)
+    granted = granted_by(row)
+    effect_id, fence_token, prior = granted.effect_id, granted.fence_token, granted.prior_state
+    if prior == PriorState.EXPIRED:
+        _add_expiry(connection, now, effect_id, fence_token - 1, row[-1])
+    until = iso_time(granted.lease_expires_at)
+    detail = f'{{"priorState": "{prior}", "leaseExpiresAt": "{until}"}}'
+    line = (effect_id, _GRANTED, now, fence_token, params["agent_id"], params["run_id"], detail)
+    connection.execute(_ADD_EVENT, line)
+    return granted
+
+
+def granted_by(row: tuple[Any, ...]) -> Granted:
+    """What the statement's row says of a lease that was granted."""
     effect_id, fence_token, first_fence, lease_expires_at, prior_expires_at = row
     if fence_token == first_fence:
         prior = PriorState.NONE
@@ -88,14 +101,11 @@ def lease(connection: Connection, now: int, params: Params) -> Granted | Cached 
         prior = PriorState.RESET
     else:
         prior = PriorState.EXPIRED
-        _add_expiry(connection, now, effect_id, fence_token - 1, prior_expires_at)
-    detail = f'{{"priorState": "{prior}", "leaseExpiresAt": "{iso_time(lease_expires_at)}"}}'
-    line = (effect_id, _GRANTED, now, fence_token, params["agent_id"], params["run_id"], detail)
-    connection.execute(_ADD_EVENT, line)
     return Granted(effect_id, fence_token, lease_expires_at, prior)
 
 
-def _not_granted(connection: Connection, params: Params) -> Cached | LeaseHeldError:
+def not_granted(connection: Connection, params: Params) -> Cached | LeaseHeldError:
+    """Why the statement had no row."""
     state = _State(*connection.execute(_SQL["state"], params).fetchone())
     if state.lease_expires_at is not None:
         return LeaseHeldError(state.agent_id, state.fence_token, state.lease_expires_at)
@@ -103,16 +113,13 @@ def _not_granted(connection: Connection, params: Params) -> Cached | LeaseHeldEr
     return Cached(state.effect_id, state.fence_token, Status(state.status), payload or "null")
 
 
-@side_by_side(_place)
+@side_by_side(place)
 def renew(connection: Connection, now: int, params: Params) -> Renewed | RefusedError:
     """Move the lease's end; a lease that ran out stays so."""
     params["now"] = now
     row = connection.execute(_SQL["renew"], params).fetchone()
     if row is None:
-        state = _of_newest_lease(connection, params)
-        if isinstance(state, _State) and state.status == Status.RUNNING:
-            return LeaseExpiredError("the lease has run out and can't be renewed")
-        return _not_running(state)
+        return not_renewed(connection, params)
     effect_id, agent_id, run_id, lease_expires_at = row
     detail = f'{{"leaseExpiresAt": "{iso_time(lease_expires_at)}"}}'
     line = (effect_id, _RENEWED, now, params["fence_token"], agent_id, run_id, detail)
@@ -120,13 +127,21 @@ def renew(connection: Connection, now: int, params: Params) -> Renewed | Refused
     return Renewed(lease_expires_at)
 
 
-@side_by_side(_place)
+def not_renewed(connection: Connection, params: Params) -> RefusedError:
+    """Why the statement had no row."""
+    state = _of_newest_lease(connection, params)
+    if isinstance(state, _State) and state.status == Status.RUNNING:
+        return LeaseExpiredError("the lease has run out and can't be renewed")
+    return _not_running(state)
+
+
+@side_by_side(place)
 def commit(connection: Connection, now: int, params: Params) -> Settled | RefusedError:
     """Settle the effect with its result; the repeat of a winning commit is answered as one."""
     return _settle(connection, now, params, _COMMIT, _COMMITTED)
 
 
-@side_by_side(_place)
+@side_by_side(place)
 def fail(connection: Connection, now: int, params: Params) -> Settled | RefusedError:
     """Settle the effect with its error; the repeat of a winning fail is answered as one.
 
@@ -141,10 +156,7 @@ def _settle(
     params["now"] = now
     row = connection.execute(statement, params).fetchone()
     if row is None:
-        state = _of_newest_lease(connection, params)
-        if isinstance(state, _State) and state.status == status:
-            return Settled(state.effect_id, state.fence_token, repeated=True)
-        return _not_running(state)
+        return not_settled(connection, params, status)
     effect_id, agent_id, run_id = row
     run_id = params["run_id"] or run_id
     line = (effect_id, status, now, params["fence_token"], agent_id, run_id, params["detail"])
@@ -152,7 +164,15 @@ def _settle(
     return Settled(effect_id, params["fence_token"], repeated=False)
 
 
-@side_by_side(_place)
+def not_settled(connection: Connection, params: Params, status: str) -> Settled | RefusedError:
+    """Why the statement had no row: most of all, because it is settled that way already."""
+    state = _of_newest_lease(connection, params)
+    if isinstance(state, _State) and state.status == status:
+        return Settled(state.effect_id, state.fence_token, repeated=True)
+    return _not_running(state)
+
+
+@side_by_side(place)
 def report_observe(connection: Connection, now: int, params: Params) -> Observed | RefusedError:
     """Note that a holder looked whether the action had happened; changes no state.
 
@@ -171,7 +191,7 @@ def report_observe(connection: Connection, now: int, params: Params) -> Observed
     return Observed(state.effect_id, state.fence_token)
 
 
-@side_by_side(_place)
+@side_by_side(place)
 def reset(connection: Connection, now: int, params: Params) -> Effect | RefusedError:
     """Let an effect that failed or expired begin again."""
     params["now"] = now
@@ -192,7 +212,7 @@ def reset(connection: Connection, now: int, params: Params) -> Effect | RefusedE
     return _done_by_operator(connection, now, params, (effect_id, EventType.RESET, fence_token))
 
 
-@side_by_side(_place)
+@side_by_side(place)
 def resolve(connection: Connection, now: int, params: Params) -> Effect | RefusedError:
     """Settle an uncertain effect by what a person found out: done, with a result, or not done."""
     params["now"] = now
@@ -208,7 +228,7 @@ def resolve(connection: Connection, now: int, params: Params) -> Effect | Refuse
     return _done_by_operator(connection, now, params, (effect_id, kind, fence_token))
 
 
-@side_by_side(_place)
+@side_by_side(place)
 def release(connection: Connection, now: int, params: Params) -> Effect | RefusedError:
     """Take the lease from its holder, who is refused from now on."""
     params["now"] = now

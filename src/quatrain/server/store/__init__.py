@@ -11,7 +11,17 @@ the mark that it leaves.
 from __future__ import annotations
 
 from .base import Store, wall_clock_ms
-from .connection import Connection, Rows, alone, in_index_order, side_by_side
+from .connection import (
+    Connection,
+    Operation,
+    Rows,
+    SwiftConnection,
+    alone,
+    in_index_order,
+    in_one,
+    side_by_side,
+    together,
+)
 from .errors import DatabaseAwayError, StoreUnavailableError
 from .opening import store_on
 from .postgres_url import PostgresURL
@@ -20,14 +30,18 @@ from .sqlite import SqliteStore
 __all__ = [
     "Connection",
     "DatabaseAwayError",
+    "Operation",
     "PostgresURL",
     "Rows",
     "SqliteStore",
     "Store",
     "StoreUnavailableError",
+    "SwiftConnection",
     "alone",
     "in_index_order",
+    "in_one",
     "side_by_side",
     "store_on",
+    "together",
     "wall_clock_ms",
 ]

@@ -45,6 +45,14 @@ class Connection(Protocol):
         ...
 
 
+class SwiftConnection(Protocol):
+    """A connection outside of any transaction."""
+
+    def execute_alone(self, sql: str, parameters: dict[str, str | int | None], /) -> list[Any]:
+        """Run one statement as a transaction of its own; its rows."""
+        ...
+
+
 Operation: TypeAlias = Callable[[Any, int, Any], Any]
 """``operation(connection, now, argument)``: now is in milliseconds since 1970."""
 
@@ -54,6 +62,18 @@ Place: TypeAlias = Callable[[Any], tuple[Any, ...]]
 SIDE_BY_SIDE: Final[dict[Operation, Place]] = {}
 """The operations that may run while other processes write, and the place of each in its batch."""
 
+
+Together: TypeAlias = Callable[[Any, int, list[tuple[Operation, Any]]], list[Any]]
+"""``together(connection, now, work)``: work is operations with their arguments."""
+
+TOGETHER: Final[dict[Operation, Together]] = {}
+"""What does many operations in a few statements."""
+
+InOne: TypeAlias = Callable[[Any, int | None, tuple[Operation, Any]], tuple[int, Any] | None]
+"""``in_one(connection, now, work)``: the time and the answer, or None."""
+
+IN_ONE: Final[dict[Operation, InOne]] = {}
+"""What does an operation in a single statement."""
 
 ALONE: Final[dict[Operation, str]] = {}
 """The operations that have a table to themselves, and the table."""
@@ -90,6 +110,37 @@ def side_by_side(place: Place) -> Callable[[O], O]:
     def mark(operation: O) -> O:
         SIDE_BY_SIDE[operation] = place
         return operation
+
+    return mark
+
+
+def together(*operations: Operation) -> Callable[[Together], Together]:
+    """Mark a function that does many of these *operations* in a few statements.
+
+    It is given them in the order of their places, and answers in that order, as they would one
+    after the other. They may be of one place, too. When it raises, nothing of it stays and each
+    operation is done by itself. Where a statement costs a trip to a server, this is worth it: the
+    writer to PostgreSQL calls it, when there is one operation, too.
+    """
+
+    def mark(function: Together) -> Together:
+        TOGETHER.update(dict.fromkeys(operations, function))
+        return function
+
+    return mark
+
+
+def in_one(*operations: Operation) -> Callable[[InOne], InOne]:
+    """Mark a function that does one of these *operations* in a single statement.
+
+    It is called outside of any transaction: the statement is one, and so is one trip. It is given
+    the time, or None to ask the database for it, and answers with both; or with None when the
+    statement has changed nothing, and the operation is done as ever.
+    """
+
+    def mark(function: InOne) -> InOne:
+        IN_ONE.update(dict.fromkeys(operations, function))
+        return function
 
     return mark
 

@@ -18,12 +18,13 @@ import psycopg
 
 from quatrain.errors import ConfigError
 
-from .base import Store, Threads, wall_clock_ms
+from .base import Store, Threads
 from .connection import IN_ORDER, SIDE_BY_SIDE
 from .errors import DatabaseAwayError
 from .gate import Gate
 from .migrations import migrate_postgres
 from .patience import Patience
+from .postgres_clock import DatabaseClock
 from .postgres_connection import (
     CLOCK,
     READER_IDLE,
@@ -106,7 +107,7 @@ class PostgresStore(Store):
             PostgresWriter(
                 self._connect,
                 self._gate,
-                self._clock.seen,
+                self._clock,
                 takes_turns=takes_turns,
                 max_batch=self._max_batch,
                 max_waiting=self._max_waiting,
@@ -151,25 +152,6 @@ class PostgresStore(Store):
 
     def _connect_reader(self) -> Raw:
         return connect(self._url, idle=READER_IDLE, settings=_PLANNED_EACH_TIME)
-
-
-class DatabaseClock:
-    """The database's clock, as far as this process knows it."""
-
-    def __init__(self, given: Callable[[], int] | None) -> None:
-        self._given = given
-        self._ahead = 0
-        self.now_ms = given or self._guess
-
-    def seen(self, now: int) -> int:
-        """The database says that it is *now*; the time that counts."""
-        if self._given is not None:
-            return self._given()
-        self._ahead = now - wall_clock_ms()
-        return now
-
-    def _guess(self) -> int:
-        return wall_clock_ms() + self._ahead
 
 
 class PostgresReaders(ReaderPool[PostgresConnection]):

@@ -64,3 +64,10 @@ def is_passing(exc: BaseException) -> bool:
     if state is None:
         return isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError)
     return state in _PASSING or state.startswith("08")
+
+
+def has_ended_connection(exc: BaseException) -> bool:
+    """Whether the database said so, and that it ends the connection."""
+    if not isinstance(exc, psycopg.Error):
+        return False
+    return exc.diag.severity_nonlocalized in {"FATAL", "PANIC"}

@@ -40,6 +40,16 @@ def translated(statement: str) -> Translated:
     return Translated(_TOKEN.sub(_token, statement), written[1] if written else None)
 
 
+def numbered(statement: str, names: tuple[str, ...]) -> str:
+    """A statement of an operation as the server takes it: ``$1`` for the first of the names."""
+
+    def token(found: re.Match[str]) -> str:
+        name = found["name"]
+        return found[0] if name is None else f"${names.index(name) + 1}"
+
+    return _TOKEN.sub(token, statement)
+
+
 def _token(found: re.Match[str]) -> str:
     text = found[0]
     if found["name"] is not None:

@@ -3,22 +3,34 @@
 A transaction that was not yet told to COMMIT has not happened when its connection is lost, and is
 done again on another. One whose COMMIT was not answered may have happened: its callers are told
 that nobody knows, and ask again, the same way.
+
+What is worth it comes in fewer trips (see ``connection.together`` and ``connection.in_one``): a
+batch in a few statements; a single operation in one statement, which is its own transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import select
 from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 
-from .connection import ALONE, SIDE_BY_SIDE
+from .connection import ALONE, IN_ONE, SIDE_BY_SIDE, TOGETHER
 from .errors import StoreUnavailableError
 from .gate import Gate
 from .patience import Patience
+from .postgres_clock import DatabaseClock
 from .postgres_connection import CLOCK, PostgresConnection, Raw, last_row
-from .postgres_errors import is_conflict, is_locked, is_passing, of_environment
+from .postgres_errors import (
+    has_ended_connection,
+    is_conflict,
+    is_locked,
+    is_passing,
+    of_environment,
+)
 from .writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 
 _TURN: Final = 0x71_75_61_74_72_61_69_6E
@@ -28,6 +40,22 @@ TOLD: Final = frozenset({"vendo_events", "velerian_runs", "webhook_deliveries"})
 CHANNEL: Final = "quatrain"
 _TRIES: Final = 5
 """Of one operation, when others were in its way."""
+_OF_SIDE_BY_SIDE: Final = """
+SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
+SET enable_seqscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off;
+SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
+"""Each row is looked up in an index (by a bitmap scan, of which there is none without a condition):
+a plan is kept for long, and may have been made while there were so few rows that to go through all
+of them was less work."""
+_KNOWN_AT: Final = 200
+"""Changes after which the database is to look at what it has: not knowing anything, it takes every
+index for as good as any other. By itself it looks a minute later."""
+_UNKNOWN: Final = """
+SELECT quote_ident(relname) FROM pg_class
+WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND reltuples < 0
+  AND pg_relation_size(oid) > 0
+"""
 PATIENCE: Final = 5.0
 """Seconds that work waits for a database that is away: it is restarted, or another takes over."""
 
@@ -43,7 +71,7 @@ class PostgresWriter(GroupWriter):
         self,
         connect: Callable[[], Raw],
         gate: Gate,
-        clock: Callable[[int], int],
+        clock: DatabaseClock,
         *,
         takes_turns: bool,
         max_batch: int,
@@ -56,6 +84,7 @@ class PostgresWriter(GroupWriter):
         turn = f"SELECT pg_advisory_xact_lock({_TURN}); " if takes_turns else ""
         self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {turn}{CLOCK}"
         self._connection: PostgresConnection | None = None
+        self._until_known = _KNOWN_AT
         self.backend = 0
         """What the database calls this connection."""
         super().__init__(gate, max_batch=max_batch, max_waiting=max_waiting, on_batch=on_batch)
@@ -99,14 +128,47 @@ class PostgresWriter(GroupWriter):
     def _connected(self) -> PostgresConnection:
         if self._connection is None:
             self._connection = PostgresConnection(self._connect())
+            if not self._takes_turns:
+                self._connection.raw.execute(_OF_SIDE_BY_SIDE.encode())
             self.backend = self._connection.raw.info.backend_pid
         return self._connection
 
     def _transact(self, connection: PostgresConnection, batch: list[Job]) -> list[Outcome]:
+        if len(batch) == 1 and (outcome := self._in_one(connection, batch[0])) is not None:
+            outcomes = [outcome]
+        else:
+            outcomes = self._in_transaction(connection, batch)
+        if 0 < self._until_known <= len(batch):
+            self._have_it_look(connection)
+        self._until_known -= len(batch)
+        return outcomes
+
+    def _in_one(self, connection: PostgresConnection, job: Job) -> Outcome | None:
+        """In one trip, when that can be and there is something to change."""
+        in_one = IN_ONE.get(job.operation)
+        # a connection that was ended meanwhile is found out before anything is asked on it
+        if in_one is None or _says_something(connection):
+            return None
+        connection.written.clear()
+        try:
+            done = in_one(connection, self._clock.given(), (job.operation, job.argument))
+        except Exception as exc:
+            if connection.raw.closed or has_ended_connection(exc):
+                raise _CommitError from exc  # it may have been on its way back
+            if is_conflict(exc) or of_environment(exc):
+                raise
+            return None  # its own fault, of which it is told when it is done as ever
+        if done is None:
+            return None
+        now, answer = done
+        self._clock.seen(now)
+        return job, answer, None
+
+    def _in_transaction(self, connection: PostgresConnection, batch: list[Job]) -> list[Outcome]:
         now = self._start(connection)
         outcomes: list[Outcome]
         try:
-            outcomes = [(job, _done(connection, now, job), None) for job in batch]
+            outcomes = _all_done(connection, now, batch)
         except Exception as exc:
             if is_conflict(exc) or of_environment(exc):
                 raise
@@ -116,10 +178,17 @@ class PostgresWriter(GroupWriter):
         self._commit(connection)
         return outcomes
 
+    @staticmethod
+    def _have_it_look(connection: PostgresConnection) -> None:
+        """Once in a database's life, unless it has done so by itself."""
+        with contextlib.suppress(psycopg.Error):  # another time, then
+            for (table,) in connection.raw.execute(_UNKNOWN.encode()).fetchall():
+                connection.raw.execute(f"ANALYZE (SKIP_LOCKED) {table}".encode())
+
     def _start(self, connection: PostgresConnection) -> int:
         """Begin a transaction, when the turn has come; the time then."""
         connection.written.clear()
-        return self._clock(last_row(connection.raw.execute(self._begin.encode()))[0])
+        return self._clock.seen(last_row(connection.raw.execute(self._begin.encode()))[0])
 
     def _commit(self, connection: PostgresConnection) -> None:
         told = "".join(f"NOTIFY {CHANNEL}, '{table}'; " for table in connection.written & TOLD)
@@ -134,8 +203,28 @@ class PostgresWriter(GroupWriter):
             raise StoreUnavailableError("the transaction failed, and was rolled back")
 
 
+def _says_something(connection: PostgresConnection) -> bool:
+    """Whether the database has said what nobody asked for: that it is going, most of all."""
+    poll = select.poll()
+    poll.register(connection.raw.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _place(job: Job) -> tuple[Any, ...]:
     return SIDE_BY_SIDE[job.operation](job.argument)
+
+
+def _all_done(connection: PostgresConnection, now: int, batch: list[Job]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for together, run in itertools.groupby(batch, lambda job: TOGETHER.get(job.operation)):
+        if together is None:
+            outcomes += [(job, _done(connection, now, job), None) for job in run]
+        else:
+            jobs = list(run)
+            work = [(job.operation, job.argument) for job in jobs]
+            answers = together(connection, now, work)
+            outcomes += [(job, each, None) for job, each in zip(jobs, answers, strict=True)]
+    return outcomes
 
 
 def _done(connection: PostgresConnection, now: int, job: Job) -> Any:

@@ -1,5 +1,8 @@
 -- Each operation is one statement that finds, judges and changes one row. :now is the server's
 -- clock. The fence token guards every write of a holder; the clock only decides who may begin.
+--
+-- A row is found by its key. status || '' is an expression that no index has: a planner that knows
+-- of few running effects would go through all of them.
 
 -- lease --
 -- Begin, or begin again after a run-out lease or a reset. No row: settled, or held by another.
@@ -46,7 +49,7 @@ UPDATE effects SET
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND fence_token = :fence_token AND lease_token_hash = :lease_token_hash
-  AND status = 'RUNNING' AND lease_expires_at > :now
+  AND status || '' = 'RUNNING' AND lease_expires_at > :now
 RETURNING id, agent_id, run_id, lease_expires_at
 
 -- commit --
@@ -56,7 +59,7 @@ UPDATE effects SET
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND fence_token = :fence_token AND lease_token_hash = :lease_token_hash
-  AND status = 'RUNNING'
+  AND status || '' = 'RUNNING'
 RETURNING id, agent_id, run_id
 
 -- fail --
@@ -65,7 +68,7 @@ UPDATE effects SET
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
   AND fence_token = :fence_token AND lease_token_hash = :lease_token_hash
-  AND status = 'RUNNING'
+  AND status || '' = 'RUNNING'
 RETURNING id, agent_id, run_id
 
 -- reset --
@@ -74,7 +77,7 @@ UPDATE effects SET
   status = 'RESET', prior_expires_at = lease_expires_at, lease_expires_at = NULL,
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
-  AND (status = 'FAILED' OR (status = 'RUNNING' AND lease_expires_at <= :now))
+  AND (status || '' = 'FAILED' OR (status || '' = 'RUNNING' AND lease_expires_at <= :now))
   AND fence_token = coalesce(:seen_fence, fence_token)
 RETURNING id, fence_token, prior_expires_at
 
@@ -86,7 +89,7 @@ UPDATE effects SET
   operator_fences = operator_fences + 1, lease_token_hash = :lease_token_hash,
   prior_expires_at = lease_expires_at, lease_expires_at = NULL, updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
-  AND status = 'RUNNING' AND lease_expires_at <= :now
+  AND status || '' = 'RUNNING' AND lease_expires_at <= :now
   AND fence_token = coalesce(:seen_fence, fence_token)
 RETURNING id, fence_token, prior_expires_at
 
@@ -96,7 +99,7 @@ UPDATE effects SET
   status = 'RESET', prior_expires_at = lease_expires_at, lease_expires_at = NULL,
   updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
-  AND status = 'RUNNING' AND lease_expires_at <= :now
+  AND status || '' = 'RUNNING' AND lease_expires_at <= :now
   AND fence_token = coalesce(:seen_fence, fence_token)
 RETURNING id, fence_token, prior_expires_at
 
@@ -107,7 +110,7 @@ UPDATE effects SET
   fence_token = fence_token + 1, operator_fences = operator_fences + 1,
   lease_token_hash = :lease_token_hash, lease_expires_at = :now, updated_at = :now
 WHERE realm_id = :realm_id AND namespace = :namespace AND effect_key = :effect_key
-  AND status = 'RUNNING' AND lease_expires_at > :now
+  AND status || '' = 'RUNNING' AND lease_expires_at > :now
   AND fence_token = coalesce(:seen_fence, fence_token)
 RETURNING id, fence_token, agent_id
 

@@ -1,0 +1,282 @@
+"""The ledger's batches on PostgreSQL: how few trips they take, and what becomes of lost ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from quatrain.server.ledger import EffectId, Holder, Ledger, operations
+from quatrain.server.ledger import together as ledger_together
+from quatrain.server.store import PostgresURL, Store, StoreUnavailableError, store_on
+from quatrain.server.store.connection import side_by_side
+from quatrain.server.store.postgres_connection import PostgresConnection
+from tests._postgres import PostgresServer
+from tests._require import import_for
+
+from ._support import ServerClock, granted, make_realm
+from .test_batches import batch, marked
+from .test_postgres import until
+
+__all__ = ["marked"]
+
+psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
+
+
+@pytest.fixture
+def store(postgres_url: PostgresURL, clock: ServerClock) -> Iterator[Store]:
+    with store_on(postgres_url, now_ms=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def session(postgres_url: PostgresURL) -> Iterator[Any]:
+    """A session of somebody else's, in no transaction."""
+    with psycopg.connect(postgres_url.secret.reveal(), autocommit=True) as session:
+        yield session
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that an operation is done with."""
+    sent: list[str] = []
+    execute = PostgresConnection.execute
+
+    def counted(self: PostgresConnection, sql: str, *parameters: Any) -> Any:
+        sent.append(sql)
+        return execute(self, sql, *parameters)
+
+    monkeypatch.setattr(PostgresConnection, "execute", counted)
+    execute_alone = PostgresConnection.execute_alone
+
+    def counted_alone(self: PostgresConnection, sql: str, *parameters: Any) -> Any:
+        sent.append(sql)
+        return execute_alone(self, sql, *parameters)
+
+    monkeypatch.setattr(PostgresConnection, "execute_alone", counted_alone)
+    return sent
+
+
+def effects(realm: int, keys: str) -> list[EffectId]:
+    return [EffectId(realm, "ns", key) for key in keys]
+
+
+async def held(ledger: Ledger, realm: int, keys: str) -> list[Holder]:
+    return [(await granted(ledger, effect))[0] for effect in effects(realm, keys)]
+
+
+# -- few trips ------------------------------------------------------------------------------------
+
+
+async def test_a_batch_takes_the_same_few_trips_however_large(
+    store: Store, realm: int, trips: list[str]
+) -> None:
+    """One to lock its rows, and one for each kind of operation."""
+    ledger = Ledger(store)
+    holders = await held(ledger, realm, "abcdefghij")
+    trips.clear()
+    commits = [ledger.commit(each, result="1") for each in holders]
+    leases = [ledger.lease(each) for each in effects(realm, "klmnopqrst")]
+    answers = await batch(store, *commits, *leases)
+    assert [] == [answer for answer in answers if isinstance(answer, Exception)]
+    assert 3 == len(trips)
+
+
+async def test_leases_alone_take_one(store: Store, realm: int, trips: list[str]) -> None:
+    """They are granted in the order of the batch: nothing has to be locked before."""
+    ledger = Ledger(store)
+    await batch(store, *(ledger.lease(each) for each in effects(realm, "abcdef")))
+    assert 1 == len(trips)
+
+
+async def test_a_large_payload_is_sent_by_itself(
+    store: Store, realm: int, trips: list[str]
+) -> None:
+    """A batch is kept in memory, here and there; the others of it go together."""
+    ledger = Ledger(store)
+    large = f'"{"x" * 100_000}"'
+    requests = [ledger.lease(each) for each in effects(realm, "abcdef")]
+    await batch(store, *requests, ledger.lease(EffectId(realm, "ns", "g"), input_json=large))
+    assert 3 == len(trips)
+
+
+async def test_a_single_operation_is_one_statement(
+    store: Store, realm: int, trips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that is its transaction."""
+    ledger = Ledger(store)
+    started: list[Any] = []
+    monkeypatch.setattr(
+        "quatrain.server.store.postgres_writer.PostgresWriter._start", started.append
+    )
+    (holder,) = await held(ledger, realm, "a")
+    await ledger.renew(holder)
+    await ledger.commit(holder, result="1")
+    assert (3, []) == (len(trips), started)
+
+
+async def test_a_single_operation_stays_one_statement_after_a_rollback(
+    store: Store, realm: int, trips: list[str]
+) -> None:
+    """With which the driver has the server forget what was prepared."""
+    ledger = Ledger(store)
+    a, b, c = effects(realm, "abc")
+    await granted(ledger, a)
+    for _ in range(8):  # the driver prepares what it has sent often
+        await batch(store, ledger.lease(a), ledger.lease(a))
+    await batch(store, ledger.lease(a), ledger.lease(a, agent_id="x\0"))
+    await asyncio.gather(ledger.lease(b, agent_id="x\0"), return_exceptions=True)
+    trips.clear()
+    await granted(ledger, b)
+    await granted(ledger, c)
+    assert 2 == len(trips)
+
+
+async def test_the_time_of_a_single_operation_is_the_databases(
+    postgres_url: PostgresURL, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However wrong the clock of this machine is; which is put right by it."""
+    monkeypatch.setattr("quatrain.server.store.postgres_clock.wall_clock_ms", lambda: 0)
+    clock = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    with store_on(postgres_url) as store:
+        effect = EffectId(make_realm(store, "acme", "test"), "ns", "k")
+        (before,) = session.execute(clock).fetchone()
+        _, grant = await granted(Ledger(store), effect, lease_duration_ms=5_000)
+        (after,) = session.execute(clock).fetchone()
+        assert before <= grant.lease_expires_at - 5_000 <= after
+        assert grant.lease_expires_at - 5_000 == store.now_ms()
+
+
+# -- faults and losses ----------------------------------------------------------------------------
+
+
+async def test_what_the_database_refuses_is_one_operations_fault(store: Store, realm: int) -> None:
+    """In a batch, in which the others are done, and alone."""
+    ledger = Ledger(store)
+    a, b, c = effects(realm, "abc")
+    answers = await batch(
+        store, ledger.lease(a), ledger.lease(b, agent_id="x\0"), ledger.lease(c, agent_id="\ud800")
+    )
+    assert isinstance(answers[0], tuple)
+    assert (422, "validation_failed") == (answers[1].status, answers[1].code)
+    assert isinstance(answers[2], UnicodeEncodeError)
+    with pytest.raises(Exception, match="NUL"):
+        await ledger.lease(b, agent_id="x\0")
+    assert isinstance(await ledger.lease(b), tuple)
+
+
+async def test_a_connection_that_ended_meanwhile_costs_a_single_operation_nothing(
+    store: Store, realm: int, session: Any
+) -> None:
+    """That is found out before anything is asked on it."""
+    ledger = Ledger(store)
+    a, b = effects(realm, "ab")
+    await granted(ledger, a)
+    session.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await granted(ledger, b)
+
+
+async def test_a_single_operation_lost_on_the_way_is_told_as_unknown(
+    store: Store, realm: int, session: Any
+) -> None:
+    """It may have been done."""
+    session.execute(
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
+    )
+    session.execute(
+        "CREATE TRIGGER die AFTER INSERT ON effects FOR EACH ROW EXECUTE FUNCTION die()"
+    )
+    ledger = Ledger(store)
+    (a,) = effects(realm, "a")
+    with pytest.raises(StoreUnavailableError, match="not known"):
+        await ledger.lease(a)
+    session.execute("DROP TRIGGER die ON effects")
+    await granted(ledger, a)
+
+
+# -- locks and plans ------------------------------------------------------------------------------
+
+
+async def test_a_mixed_batch_locks_its_rows_in_their_order(
+    store: Store, realm: int, session: Any
+) -> None:
+    """Though it is done kind by kind: two batches never wait for each other."""
+    ledger = Ledger(store)
+    a, b, c = await held(ledger, realm, "abc")
+    lock = "SELECT 1 FROM effects WHERE effect_key = %s FOR UPDATE NOWAIT"
+    with session.transaction():
+        session.execute(lock, ["b"])
+        requests = (ledger.renew(a), ledger.commit(b, result="1"), ledger.renew(c))
+        running = asyncio.create_task(batch(store, *requests))
+        await until(store, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with session.transaction():
+            session.execute(lock, ["c"])
+        with pytest.raises(psycopg.errors.LockNotAvailable), session.transaction():
+            session.execute(lock, ["a"])
+    assert [] == [answer for answer in await running if isinstance(answer, Exception)]
+
+
+async def test_no_plan_goes_through_all_effects(
+    store: Store, realm: int, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though there are so few that it would be less work: a plan is kept while they become many."""
+    ledger = Ledger(store)
+    for holder in await held(ledger, realm, "abcdefgh"):
+        await ledger.commit(holder, result="1")
+    session.execute("VACUUM ANALYZE effects")  # which finds none that runs
+
+    def plan(connection: Any, now: int, _: None) -> str:
+        connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        kind = ledger_together._KINDS[operations.commit]
+        values = {"given": "[]", "now": now}
+        rows = connection.execute(f"EXPLAIN {kind.statement}", values).fetchall()
+        rows += connection.execute(f"EXPLAIN {ledger_together._MANY['lock']}", values).fetchall()
+        return "\n".join(row for (row,) in rows)
+
+    found = await store.write(side_by_side(lambda _: ())(plan), None)
+    assert 2 == found.count("Bitmap Index Scan on effects_realm_id_namespace_effect_key_key")
+    assert "effects_running" not in found
+    assert "effects_of_namespace" not in found
+
+
+async def test_the_database_is_told_to_look_at_what_is_new(
+    postgres_url: PostgresURL, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, after some changes: it knows nothing of a new table, and every index seems as good."""
+    monkeypatch.setattr("quatrain.server.store.postgres_writer._KNOWN_AT", 3)
+    known = "SELECT reltuples >= 0 FROM pg_class WHERE oid = 'effects'::regclass"
+    with store_on(postgres_url) as store:
+        ledger, realm = Ledger(store), make_realm(store, "acme", "test")
+        await held(ledger, realm, "ab")
+        assert [(False,)] == session.execute(known).fetchall()
+        await held(ledger, realm, "c")
+        await held(ledger, realm, "d")
+        assert [(True,)] == session.execute(known).fetchall()
+
+
+async def test_a_prune_and_a_batch_do_not_wait_for_each_other(
+    store: Store, realm: int, session: Any
+) -> None:
+    """Who has the table to itself is waited for before any row is locked."""
+    ledger = Ledger(store)
+    a, b = await held(ledger, realm, "ab")
+    with session.transaction():
+        session.execute("LOCK TABLE effects IN SHARE ROW EXCLUSIVE MODE")
+        requests = (ledger.commit(a, result="1"), ledger.renew(b))
+        running = asyncio.create_task(batch(store, *requests))
+        await until(store, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+        session.execute("SELECT 1 FROM effects FOR UPDATE NOWAIT")
+        session.execute("DELETE FROM effect_events")
+        session.execute("DELETE FROM effects")
+    assert ["effect_not_found"] * 2 == [answer.code for answer in await running]
+
+
+@pytest.fixture
+def realm(store: Store, postgres: PostgresServer) -> int:
+    return make_realm(store, "acme", "test")
