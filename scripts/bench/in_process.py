@@ -26,7 +26,7 @@ from rows import Aim, Row
 from quatrain.server.keys import KeyRing
 from quatrain.server.ledger import EffectId, Holder, Ledger
 from quatrain.server.store import SqliteStore, queries
-from quatrain.server.store.files import DatabaseFile
+from quatrain.server.store.sqlite.files import DatabaseFile
 
 IN_FLIGHT: Final = 100
 _TOKEN_HASH: Final = b"\0" * 32

@@ -153,7 +153,7 @@ def test_a_platform_that_is_served(cli, serving, database, address):
 def test_without_the_driver(cli, source, address, monkeypatch):
     """It says what to install; reopening needs none."""
     cli("db", "copy", source, address)
-    for name in ("postgres", "copying"):
+    for name in ("postgres.store", "moving.copying"):
         monkeypatch.setitem(sys.modules, f"quatrain.server.store.{name}", None)
     refused = cli("db", "copy", source, address)
     reopened = cli("db", "reopen", source, "--yes")

@@ -126,7 +126,7 @@ def test_an_address_that_is_none(look):
 
 def test_without_the_driver(look, monkeypatch):
     """It says what to install."""
-    monkeypatch.setitem(__import__("sys").modules, "quatrain.server.store.postgres", None)
+    monkeypatch.setitem(__import__("sys").modules, "quatrain.server.store.postgres.store", None)
     code, findings = look("postgresql://127.0.0.1:1/x")
 
     assert 1 == code

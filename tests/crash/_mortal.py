@@ -20,7 +20,7 @@ from typing import Any
 from quatrain.server.keys import KeyRing
 from quatrain.server.ledger import EffectId, Holder, Ledger
 from quatrain.server.store import SqliteStore
-from quatrain.server.store.files import DatabaseFile
+from quatrain.server.store.sqlite.files import DatabaseFile
 
 from ._clock import START
 from ._worker import LEASE_MS

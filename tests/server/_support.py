@@ -93,8 +93,8 @@ def away(database: Path | PostgresURL) -> Iterator[None]:
         pytest.MonkeyPatch.context() as patch,
         psycopg.connect(f"{address}/postgres", autocommit=True) as server,
     ):
-        for module in ("postgres", "postgres_writer"):  # it does not come back for waiting
-            patch.setattr(f"quatrain.server.store.{module}.PATIENCE", 0.0)
+        for module in ("store", "writer"):  # it does not come back for waiting
+            patch.setattr(f"quatrain.server.store.postgres.{module}.PATIENCE", 0.0)
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         server.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",

@@ -13,8 +13,8 @@ import pytest
 from quatrain.errors import ConfigError
 from quatrain.server.ledger import EffectId, Ledger
 from quatrain.server.store import SqliteStore
-from quatrain.server.store import backup as backup_module
-from quatrain.server.store.backup import backup
+from quatrain.server.store.sqlite import backup as backup_module
+from quatrain.server.store.sqlite.backup import backup
 
 from ._support import audited, granted
 

@@ -24,8 +24,8 @@ from quatrain.server.store import (
     store_on,
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
-from quatrain.server.store.postgres_connection import connect
-from quatrain.server.store.postgres_sql import numbered, translated
+from quatrain.server.store.postgres.connection import connect
+from quatrain.server.store.postgres.sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
 from tests._require import import_for
@@ -181,7 +181,7 @@ async def test_the_time_is_the_databases(
     postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However wrong the clock of this machine is."""
-    monkeypatch.setattr("quatrain.server.store.postgres_clock.wall_clock_ms", lambda: 0)
+    monkeypatch.setattr("quatrain.server.store.postgres.clock.wall_clock_ms", lambda: 0)
     with store_on(postgres_url) as store:
         now = await store.write(lambda connection, now, _: now, None)
         assert now > 1_700_000_000_000
@@ -253,7 +253,7 @@ async def test_a_stopped_process_holds_nobody_up(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database ends a transaction that stands still in its turn; its write is done again."""
-    monkeypatch.setattr("quatrain.server.store.postgres.WRITER_IDLE", 0.1)
+    monkeypatch.setattr("quatrain.server.store.postgres.store.WRITER_IDLE", 0.1)
     blocker = Blocker(store)
     stopped = asyncio.create_task(store.write(add_tenant, "a"))
     await queued(store, 1)
@@ -321,8 +321,8 @@ async def test_a_database_that_stays_away_is_unavailable(
     store: Store, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told in words that hold no address, and over when it is back."""
-    for module in ("postgres", "postgres_writer"):
-        monkeypatch.setattr(f"quatrain.server.store.{module}.PATIENCE", 0.0)
+    for module in ("store", "writer"):
+        monkeypatch.setattr(f"quatrain.server.store.postgres.{module}.PATIENCE", 0.0)
     await store.read(tenants, None)
     await store.write(add_tenant, "a")
     postgres.stop("immediate")
@@ -347,10 +347,10 @@ async def test_an_outage_is_waited_for_once(
         attempts.append(None)
         return connect(*args, **options)
 
-    for module in ("postgres", "postgres_writer"):
-        monkeypatch.setattr(f"quatrain.server.store.{module}.PATIENCE", 1.0)
+    for module in ("store", "writer"):
+        monkeypatch.setattr(f"quatrain.server.store.postgres.{module}.PATIENCE", 1.0)
     with store_on(postgres_url, readers=1, max_batch=1) as store:
-        monkeypatch.setattr("quatrain.server.store.postgres.connect", counted)
+        monkeypatch.setattr("quatrain.server.store.postgres.store.connect", counted)
         with away(postgres_url):
             calls = [getattr(store, work)(tenants, None) for _ in range(10)]
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
@@ -363,7 +363,7 @@ async def test_what_failed_while_it_was_away_is_over_once_it_is_reached(
     store: Store, postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The probe is enough: no real change comes to a platform that says it is not ready."""
-    monkeypatch.setattr("quatrain.server.store.postgres_writer.PATIENCE", 0.0)
+    monkeypatch.setattr("quatrain.server.store.postgres.writer.PATIENCE", 0.0)
     with away(postgres_url):
         for work in (
             store.write(add_tenant, "a"),
@@ -405,7 +405,7 @@ async def test_who_listens_is_told_once_the_connection_is_back(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something may have been written meanwhile."""
-    monkeypatch.setattr("quatrain.server.store.postgres_listener._AGAIN", 0.0)
+    monkeypatch.setattr("quatrain.server.store.postgres.listener._AGAIN", 0.0)
     heard = asyncio.Event()
     loop = asyncio.get_running_loop()
     store.listen("velerian_runs", lambda: loop.call_soon_threadsafe(heard.set))

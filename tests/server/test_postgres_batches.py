@@ -12,7 +12,7 @@ from quatrain.server.ledger import EffectId, Holder, Ledger, operations
 from quatrain.server.ledger import together as ledger_together
 from quatrain.server.store import PostgresURL, Store, StoreUnavailableError, store_on
 from quatrain.server.store.connection import side_by_side
-from quatrain.server.store.postgres_connection import PostgresConnection
+from quatrain.server.store.postgres.connection import PostgresConnection
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
@@ -109,7 +109,7 @@ async def test_a_single_operation_is_one_statement(
     ledger = Ledger(store)
     started: list[Any] = []
     monkeypatch.setattr(
-        "quatrain.server.store.postgres_writer.PostgresWriter._start", started.append
+        "quatrain.server.store.postgres.writer.PostgresWriter._start", started.append
     )
     (holder,) = await held(ledger, realm, "a")
     await ledger.renew(holder)
@@ -138,7 +138,7 @@ async def test_the_time_of_a_single_operation_is_the_databases(
     postgres_url: PostgresURL, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However wrong the clock of this machine is; which is put right by it."""
-    monkeypatch.setattr("quatrain.server.store.postgres_clock.wall_clock_ms", lambda: 0)
+    monkeypatch.setattr("quatrain.server.store.postgres.clock.wall_clock_ms", lambda: 0)
     clock = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
     with store_on(postgres_url) as store:
         effect = EffectId(make_realm(store, "acme", "test"), "ns", "k")
@@ -249,7 +249,7 @@ async def test_the_database_is_told_to_look_at_what_is_new(
     postgres_url: PostgresURL, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once, after some changes: it knows nothing of a new table, and every index seems as good."""
-    monkeypatch.setattr("quatrain.server.store.postgres_writer._KNOWN_AT", 3)
+    monkeypatch.setattr("quatrain.server.store.postgres.writer._KNOWN_AT", 3)
     known = "SELECT reltuples >= 0 FROM pg_class WHERE oid = 'effects'::regclass"
     with store_on(postgres_url) as store:
         ledger, realm = Ledger(store), make_realm(store, "acme", "test")

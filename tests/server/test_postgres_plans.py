@@ -13,7 +13,7 @@ from quatrain.server.ledger import Filter, Place, Status, trail
 from quatrain.server.ledger import queries as ledger_queries
 from quatrain.server.metrics import gauges
 from quatrain.server.store import PostgresURL, Store, store_on
-from quatrain.server.store.postgres_connection import PostgresConnection
+from quatrain.server.store.postgres.connection import PostgresConnection
 from tests._require import import_for
 
 from ._support import START, ServerClock, make_realm

@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 
 from quatrain import __version__
 from quatrain.server.ledger import EffectId, Ledger
-from quatrain.server.store import PostgresURL, StoreUnavailableError, files, migrations
-from quatrain.server.store import sqlite as sqlite_store
+from quatrain.server.store import PostgresURL, StoreUnavailableError, migrations
+from quatrain.server.store.sqlite import files
+from quatrain.server.store.sqlite import store as sqlite_store
 
 from ._support import Client, away
 

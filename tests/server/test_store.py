@@ -15,7 +15,7 @@ import pytest
 
 from quatrain.errors import ConfigError
 from quatrain.server.store import SqliteStore, StoreUnavailableError
-from quatrain.server.store.files import DatabaseFile
+from quatrain.server.store.sqlite.files import DatabaseFile
 
 from ._support import START, sqlite_lock_is_held
 
@@ -209,7 +209,7 @@ async def test_a_database_locked_by_others_is_unavailable(
 ) -> None:
     """A program that ignores the lock file and holds SQLite's lock."""
     pragmas = ("PRAGMA busy_timeout = 0", "PRAGMA synchronous = FULL")
-    monkeypatch.setattr("quatrain.server.store.files._PRAGMAS", pragmas)
+    monkeypatch.setattr("quatrain.server.store.sqlite.files._PRAGMAS", pragmas)
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailableError, match="locked by another program"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from quatrain.server.store import PostgresURL
-from quatrain.server.store.backup import backup as copy_database
+from quatrain.server.store.sqlite.backup import backup as copy_database
 from quatrain.server.vendo.secretkey import KeyFile, key_source
 
 from .options import Database, check_there, database_option

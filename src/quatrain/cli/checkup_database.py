@@ -12,7 +12,8 @@ from typing import Final
 
 import attrs
 
-from quatrain.server.store import migrations, moved
+from quatrain.server.store import migrations
+from quatrain.server.store.moving import moved
 
 from .checkup import Finding, Level
 from .checkup_key import secret_key

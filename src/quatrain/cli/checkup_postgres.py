@@ -10,9 +10,10 @@ import attrs
 import psycopg
 
 from quatrain.errors import ConfigError
-from quatrain.server.store import PostgresURL, migrations, moved
-from quatrain.server.store.postgres_connection import PostgresConnection, connect, why_refused
-from quatrain.server.store.postgres_errors import of_environment
+from quatrain.server.store import PostgresURL, migrations
+from quatrain.server.store.moving import moved
+from quatrain.server.store.postgres.connection import PostgresConnection, connect, why_refused
+from quatrain.server.store.postgres.errors import of_environment
 
 from .checkup import SKEW_HARMFUL, SKEW_NOTED, Finding, Level
 from .checkup_key import secret_key

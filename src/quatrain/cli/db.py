@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from quatrain.server.store import PostgresURL, copy_source, store_on
+from quatrain.server.store import PostgresURL, store_on
+from quatrain.server.store.moving import copy_source
 from quatrain.server.vendo.secretkey import VARIABLE, KeyFile, key_source
 
 from .options import Database, DatabaseType
@@ -47,7 +48,7 @@ def copy(source: Database, target: Database) -> None:
             " to a file."
         )
     store_on(target)  # raises when the driver is missing
-    from quatrain.server.store.copying import move  # noqa: PLC0415  it needs the driver
+    from quatrain.server.store.moving.copying import move  # noqa: PLC0415  it needs the driver
 
     with progress("Moving", total=None) as advance:
         done = move(source, target, on_progress=lambda number, _: advance(number))

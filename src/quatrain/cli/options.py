@@ -16,7 +16,7 @@ import click
 from quatrain._secret import Secret
 from quatrain._wire import loads
 from quatrain.errors import ConfigError
-from quatrain.server.store.postgres_url import PostgresURL
+from quatrain.server.store.postgres.url import PostgresURL
 from quatrain.verity import VerityClient
 
 from .text import printable

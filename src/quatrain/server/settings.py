@@ -12,7 +12,7 @@ import attrs
 from quatrain._secret import Secret
 from quatrain.errors import ConfigError
 
-from .store.postgres_url import PostgresURL
+from .store.postgres.url import PostgresURL
 from .velerian.runner import Runner, checked, echo, load
 from .vendo import actions
 from .vendo.actions import Actions

@@ -12,7 +12,8 @@ import pytest
 
 from quatrain import Client
 from quatrain.server.local import LocalPlatform
-from quatrain.server.store import PostgresURL, copy_source
+from quatrain.server.store import PostgresURL
+from quatrain.server.store.moving import copy_source
 from quatrain.server.vendo.secretkey import VARIABLE
 from quatrain.velerian import verify_evidence
 

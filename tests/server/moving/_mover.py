@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from quatrain.server.store import PostgresURL, copy_target, copying, moved
+from quatrain.server.store import PostgresURL
+from quatrain.server.store.moving import copy_target, copying, moved
 
 
 def stand_still(*_: Any) -> None:

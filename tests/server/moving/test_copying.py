@@ -29,8 +29,8 @@ from ._house import asked, change, is_empty, key_beside, look_around, verified_p
 
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
 
-from quatrain.server.store import copy_source, copy_target, copying  # noqa: E402  the driver
-from quatrain.server.store.copying import move  # noqa: E402
+from quatrain.server.store.moving import copy_source, copy_target, copying  # noqa: E402  the driver
+from quatrain.server.store.moving.copying import move  # noqa: E402
 
 pytestmark = pytest.mark.once
 

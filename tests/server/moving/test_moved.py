@@ -17,8 +17,8 @@ from quatrain.errors import ConfigError
 from quatrain.server.ledger import EffectId, Ledger
 from quatrain.server.local import LocalPlatform
 from quatrain.server.store import PostgresURL, SqliteStore, StoreUnavailableError, store_on
-from quatrain.server.store.copy_source import reopen
-from quatrain.server.store.files import DatabaseFile
+from quatrain.server.store.moving.copy_source import reopen
+from quatrain.server.store.sqlite.files import DatabaseFile
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
@@ -27,8 +27,8 @@ from ._house import change, content, is_empty
 
 import_for("postgres", "psycopg", "psycopg[binary]")
 
-from quatrain.server.store import copy_target, copying, moved  # noqa: E402  the driver
-from quatrain.server.store.copying import Moved, move  # noqa: E402
+from quatrain.server.store.moving import copy_target, copying, moved  # noqa: E402  the driver
+from quatrain.server.store.moving.copying import Moved, move  # noqa: E402
 
 pytestmark = pytest.mark.once
 

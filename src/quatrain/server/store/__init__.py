@@ -2,10 +2,8 @@
 
 One idea a module: ``connection`` what operations see, ``queries`` the SQL by name, ``migrations``
 the schema, ``base`` what stores have in common, ``writer`` group commit, ``readers`` reads,
-``gate`` forks, ``opening`` the store that goes with a name; ``sqlite``, ``sqlite_writer`` and
-``files`` the store on a file; ``postgres`` and the modules named after it the one on PostgreSQL;
-``copying``, with ``copy_source`` and ``copy_target``, the way from one to the other, and ``moved``
-the mark that it leaves.
+``gate`` forks, ``opening`` the store that goes with a name; ``sqlite`` the store on a file,
+``postgres`` the one on PostgreSQL, ``moving`` the way from one to the other.
 """
 
 from __future__ import annotations
@@ -24,8 +22,8 @@ from .connection import (
 )
 from .errors import DatabaseAwayError, StoreUnavailableError
 from .opening import store_on
-from .postgres_url import PostgresURL
-from .sqlite import SqliteStore
+from .postgres.url import PostgresURL
+from .sqlite.store import SqliteStore
 
 __all__ = [
     "Connection",

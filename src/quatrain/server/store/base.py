@@ -20,7 +20,7 @@ from .connection import Connection
 from .errors import StoreUnavailableError
 from .gate import Gate
 from .heartbeat import beat
-from .postgres_url import PostgresURL
+from .postgres.url import PostgresURL
 from .readers import ReaderPool
 from .writer import GroupWriter, Job
 

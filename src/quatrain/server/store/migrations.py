@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from quatrain.errors import ConfigError
 
-from . import moved, queries
+from . import queries
 from .connection import Connection
+from .moving import moved
 
 if TYPE_CHECKING:
-    from .postgres_connection import PostgresConnection
+    from .postgres.connection import PostgresConnection
 
 _SQL: Final = queries.load("store")
 _SQLITE_TYPES: Final = {

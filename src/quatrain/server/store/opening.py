@@ -9,8 +9,8 @@ from typing import Any
 from quatrain.errors import ConfigError
 
 from .base import Store
-from .postgres_url import PostgresURL
-from .sqlite import SqliteStore
+from .postgres.url import PostgresURL
+from .sqlite.store import SqliteStore
 
 
 def store_on(
@@ -31,7 +31,7 @@ def store_on(
     if not isinstance(database, PostgresURL):
         return SqliteStore(database, **options)
     try:
-        from .postgres import PostgresStore  # noqa: PLC0415  it is an extra
+        from .postgres.store import PostgresStore  # noqa: PLC0415  it is an extra
     except ImportError as exc:
         raise ConfigError(
             "for PostgreSQL its driver is missing: pip install 'quatrain[postgres]'"

@@ -7,13 +7,13 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from .base import Store, Threads, wall_clock_ms
-from .errors import StoreUnavailableError, of_environment
+from ..base import Store, Threads, wall_clock_ms
+from ..errors import StoreUnavailableError, of_environment
+from ..gate import Gate
+from ..readers import ReaderPool
+from ..writer import GroupWriter, Job, OnBatch
 from .files import DatabaseFile
-from .gate import Gate
-from .readers import ReaderPool
-from .sqlite_writer import SqliteWriter
-from .writer import GroupWriter, Job, OnBatch
+from .writer import SqliteWriter
 
 R = TypeVar("R")
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from quatrain.errors import ConfigError
 
-from .errors import StoreUnavailableError, of_environment
-from .migrations import migrate
+from ..errors import StoreUnavailableError, of_environment
+from ..migrations import migrate
 
 BUSY_TIMEOUT_MS: Final = 5_000
 _PRAGMAS: Final = (

@@ -11,11 +11,11 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from quatrain.errors import ConfigError
 
+from ..migrations import begin_migrated
+from ..postgres.connection import CLOCK, PostgresConnection, connect, last_row, why_refused
+from ..postgres.errors import of_environment
+from ..postgres.url import PostgresURL
 from .copy_source import Content, Table
-from .migrations import begin_migrated
-from .postgres_connection import CLOCK, PostgresConnection, connect, last_row, why_refused
-from .postgres_errors import of_environment
-from .postgres_url import PostgresURL
 
 FILLED: Final = frozenset({"schema_versions", "heartbeat"})
 """The tables that have rows in a new database."""

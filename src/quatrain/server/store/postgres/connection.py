@@ -23,9 +23,9 @@ from psycopg.types.string import StrDumper
 from quatrain.errors import ConfigError
 from quatrain.server.problems import Fault, validation_failed
 
-from .postgres_errors import of_environment
-from .postgres_sql import numbered, translated
-from .postgres_url import PostgresURL
+from .errors import of_environment
+from .sql import numbered, translated
+from .url import PostgresURL
 
 Raw: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 

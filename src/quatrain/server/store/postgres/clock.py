@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .base import wall_clock_ms
+from ..base import wall_clock_ms
 
 
 class DatabaseClock:

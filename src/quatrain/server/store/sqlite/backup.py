@@ -17,7 +17,7 @@ from typing import Final
 
 from quatrain.errors import ConfigError
 
-from . import migrations
+from .. import migrations
 
 _PAGES: Final = 4_096
 """Pages that are copied between two looks at the progress: 16 MiB."""

@@ -17,10 +17,10 @@ import attrs
 
 from quatrain.errors import ConfigError
 
+from ..errors import of_environment
+from ..migrations import version_of
+from ..sqlite.files import BUSY_TIMEOUT_MS, DatabaseFile
 from . import moved
-from .errors import of_environment
-from .files import BUSY_TIMEOUT_MS, DatabaseFile
-from .migrations import version_of
 
 _KINDS: Final[dict[str, type]] = {"INTEGER": int, "TEXT": str, "BLOB": bytes}
 _SHOWN: Final = 3

@@ -15,7 +15,7 @@ import attrs
 
 from quatrain.errors import ConfigError
 
-from .connection import Connection
+from ..connection import Connection
 
 SINCE: Final = 2
 """The schema version from which on a database can hold the mark: its facts came then."""

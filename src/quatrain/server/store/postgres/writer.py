@@ -18,20 +18,20 @@ from typing import Any, Final
 
 import psycopg
 
-from .connection import ALONE, IN_ONE, SIDE_BY_SIDE, TOGETHER
-from .errors import StoreUnavailableError
-from .gate import Gate
-from .patience import Patience
-from .postgres_clock import DatabaseClock
-from .postgres_connection import CLOCK, PostgresConnection, Raw, last_row
-from .postgres_errors import (
+from ..connection import ALONE, IN_ONE, SIDE_BY_SIDE, TOGETHER
+from ..errors import StoreUnavailableError
+from ..gate import Gate
+from ..patience import Patience
+from ..writer import GroupWriter, Job, OnBatch, Outcome, all_failed
+from .clock import DatabaseClock
+from .connection import CLOCK, PostgresConnection, Raw, last_row
+from .errors import (
     has_ended_connection,
     is_conflict,
     is_locked,
     is_passing,
     of_environment,
 )
-from .writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 
 _TURN: Final = 0x71_75_61_74_72_61_69_6E
 """The advisory lock that those who take turns hold, each until its transaction has ended."""

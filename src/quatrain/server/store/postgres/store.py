@@ -18,14 +18,16 @@ import psycopg
 
 from quatrain.errors import ConfigError
 
-from .base import Store, Threads
-from .connection import IN_ORDER, SIDE_BY_SIDE
-from .errors import DatabaseAwayError
-from .gate import Gate
-from .migrations import migrate_postgres
-from .patience import Patience
-from .postgres_clock import DatabaseClock
-from .postgres_connection import (
+from ..base import Store, Threads
+from ..connection import IN_ORDER, SIDE_BY_SIDE
+from ..errors import DatabaseAwayError
+from ..gate import Gate
+from ..migrations import migrate_postgres
+from ..patience import Patience
+from ..readers import ReaderPool
+from ..writer import GroupWriter, Job, OnBatch
+from .clock import DatabaseClock
+from .connection import (
     CLOCK,
     READER_IDLE,
     WRITER_IDLE,
@@ -36,12 +38,10 @@ from .postgres_connection import (
     last_row,
     why_refused,
 )
-from .postgres_errors import is_passing, of_environment
-from .postgres_listener import Listener
-from .postgres_url import PostgresURL
-from .postgres_writer import PATIENCE, PostgresWriter
-from .readers import ReaderPool
-from .writer import GroupWriter, Job, OnBatch
+from .errors import is_passing, of_environment
+from .listener import Listener
+from .url import PostgresURL
+from .writer import PATIENCE, PostgresWriter
 
 R = TypeVar("R")
 

@@ -7,10 +7,10 @@ import os
 import sqlite3
 from collections.abc import Callable
 
-from .errors import StoreUnavailableError, of_environment
+from ..errors import StoreUnavailableError, of_environment
+from ..gate import Gate
+from ..writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 from .files import DatabaseFile
-from .gate import Gate
-from .writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 
 
 class SqliteWriter(GroupWriter):

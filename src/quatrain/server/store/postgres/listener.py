@@ -18,8 +18,8 @@ import psycopg
 
 from quatrain.errors import ConfigError
 
-from .postgres_connection import Raw
-from .postgres_writer import CHANNEL
+from .connection import Raw
+from .writer import CHANNEL
 
 _AGAIN: Final = 1.0
 """Seconds between attempts to connect."""

@@ -17,11 +17,11 @@ import attrs
 
 from quatrain.errors import ConfigError
 
+from ..base import wall_clock_ms
+from ..migrations import run_missing
+from ..postgres.connection import PostgresConnection
+from ..postgres.url import PostgresURL
 from . import copy_source, copy_target, moved
-from .base import wall_clock_ms
-from .migrations import run_missing
-from .postgres_connection import PostgresConnection
-from .postgres_url import PostgresURL
 
 _EVERY: Final = 1_000
 """Rows between two looks at the progress."""

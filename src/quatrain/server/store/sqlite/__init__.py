@@ -1,0 +1,1 @@
+"""The store on a file: ``store`` what it is, ``writer`` whose turn it is, ``files``, ``backup``."""
