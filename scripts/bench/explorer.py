@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 from many_effects import DAYS, fill_file, fill_postgres, realm
-from private_postgres import private_server
+from postgres_server import postgres
 
 from quatrain.server.explorer import dashboard, queries, workflows
 from quatrain.server.explorer.filters import Wanted
@@ -188,12 +188,12 @@ def main() -> None:
     parser.add_argument("--on", choices=["file", "postgres", "both"], default="both")
     parser.add_argument("--effects", type=int, default=1_000_000)
     given = parser.parse_args()
-    if given.on != "postgres":
-        with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory:
+        if given.on != "postgres":
             on_file(Path(directory), given.effects)
-    if given.on != "file":
-        with private_server(autovacuum="off") as url:
-            on_postgres(url, given.effects)
+        if given.on != "file":
+            with postgres(Path(directory), autovacuum="off") as server:
+                on_postgres(server.url("postgres"), given.effects)
 
 
 if __name__ == "__main__":

@@ -62,8 +62,11 @@ class Server:
 
 
 @contextmanager
-def postgres(directory: Path) -> Iterator[Server]:
-    """Its data is in *directory*, whose disk is measured too. Raises NoServerError."""
+def postgres(directory: Path, **settings: str) -> Iterator[Server]:
+    """Its data is in *directory*, whose disk is measured too; *settings* are more of its settings.
+
+    Raises NoServerError.
+    """
     found = _binaries()
     home = directory / "postgres"
     home.mkdir()
@@ -85,7 +88,7 @@ def postgres(directory: Path) -> Iterator[Server]:
             subprocess.run(command, check=True, cwd="/", stdout=output, stderr=output, **as_user)
 
     run("initdb", "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8")
-    options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    options = " ".join(f"-c {name}={value}" for name, value in {**_SETTINGS, **settings}.items())
     where = f"-p {port} -h 127.0.0.1 -k {home}"
     run("pg_ctl", "-w", "-l", str(home / "log"), "-o", f"{where} {options}", "start")
     try:
