@@ -22,6 +22,8 @@ class DatabaseAwayError(ConfigError):
     """A store could not be opened as nothing answers at its address, or not yet: it may later."""
 
 
+WAS_MOVED: Final = "the database was moved"
+"""What the triggers of one that was moved say."""
 _ENVIRONMENT: Final = {
     sqlite3.SQLITE_PERM: "the database may not be accessed",
     sqlite3.SQLITE_BUSY: "the database is locked by another program",
@@ -43,7 +45,7 @@ def of_environment(exc: BaseException) -> str | None:
     if isinstance(exc, OSError):
         return f"the database's files can't be used: {exc.strerror or exc}"
     code = getattr(exc, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:  # there are none but those of a moved database
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER and str(exc) == WAS_MOVED:
         return "the database was moved: nothing in it may be changed any more"
     # the low byte is the kind; the rest says more than a caller could use
     return None if code is None else _ENVIRONMENT.get(code & 0xFF)

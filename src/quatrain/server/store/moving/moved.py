@@ -16,6 +16,7 @@ import attrs
 from quatrain.errors import ConfigError
 
 from ..connection import Connection
+from ..errors import WAS_MOVED
 
 SINCE: Final = 2
 """The schema version from which on a database can hold the mark: its facts came then."""
@@ -69,7 +70,7 @@ def close(connection: sqlite3.Connection, mark: Mark) -> None:
         for event in _EVENTS:
             connection.execute(
                 f'CREATE TRIGGER "{_NAME}{event}_{table}" BEFORE {event} ON "{table}"'
-                " BEGIN SELECT RAISE(ABORT, 'the database was moved'); END"
+                f" BEGIN SELECT RAISE(ABORT, '{WAS_MOVED}'); END"
             )
 
 
