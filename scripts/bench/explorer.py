@@ -79,7 +79,7 @@ def reads(realm_id: int, many: int) -> dict[str, Read]:
     over = {"realm_id": realm_id, "namespace": None, "limit": 1_000}
     return {
         **found,
-        "newer": (queries.part, {**page, "wanted": Wanted(), "limit": 1}),
+        "newer": (queries.part, {**page, "wanted": Wanted()}),
         "effect": (queries.look, {"realm_id": realm_id, "id": many // 2}),
         "overview": (dashboard.overview, realm_id),
         "workflows": (workflows.recent, realm_id),

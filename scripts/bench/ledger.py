@@ -13,8 +13,8 @@ is compared is not the same work:
   asked in its own process, without HTTP, and nothing is done between the two.
 - pgbench runs the same statements as the ledger's operations are written in, a lease and its line,
   a commit and its line, each pair in a transaction: see ``pgbench.py``. It judges and answers
-  nothing, and is written in C. How the ledger sends them is its own affair: what is in flight
-  together, it sends together.
+  nothing, and is written in C. How the ledger sends them is its own affair: one that is alone in
+  one trip, where pgbench takes four, and what is in flight together, together.
 - A step of DBOS is one durable write, after the step has run: no lease keeps another from running
   it at the same time, nothing is fenced, nobody looks whether it had happened when a run was cut
   short (it is run again), and there is no trail. In exchange it knows the workflow, which it

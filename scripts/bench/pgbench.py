@@ -2,8 +2,9 @@
 
 Each protect is two transactions, as without group commit it has to be: an action may only begin
 when its lease is on the disk. The statements are the ledger's, as they stand in ``effects.sql``,
-prepared and in as few round trips: BEGIN goes with the question for the time. PostgreSQL syncs for
-several clients at once by itself.
+prepared, in four round trips a transaction: BEGIN goes with the question for the time. The ledger
+takes one with one in flight, for a lease or a commit and its line in a single statement, and a few
+for all that are in flight together. PostgreSQL syncs for several clients at once by itself.
 
 What pgbench does not do: judge what comes back, write down what an effect was, make tokens, hash
 them, or tell times; nobody waits for it on an event loop. It is written in C.

@@ -63,6 +63,18 @@ def test_what_doctor_says(cli, source, address):
     assert f"it was moved to {shown(address)}, and can't be served" in result.stdout
 
 
+def test_what_doctor_says_of_a_mark_that_it_does_not_know(cli, source):
+    """One of a newer version's."""
+    connection = sqlite3.connect(source)
+    connection.execute("INSERT INTO facts VALUES ('moved', '{\"whither\": 1}')")
+    connection.commit()
+    connection.close()
+    result = cli("doctor", "--database", source)
+
+    assert 1 == result.exit_code
+    assert "has a mark that this quatrain does not know" in result.stdout
+
+
 def test_the_address_from_the_environment(cli, source, address):
     """Where nobody else sees it; a second time there is nothing left to do."""
     first = cli("db", "copy", source, QUATRAIN_DATABASE=address)

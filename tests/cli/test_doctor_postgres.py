@@ -229,6 +229,23 @@ def test_rights(cli, look, postgres, name, address):
     assert told[:1] == [(level, what) for level, what, _ in troubles(rest)]
 
 
+def test_another_program_in_the_schema(cli, look, postgres, name, address):
+    """Its tables are no concern of this platform's."""
+    postgres.execute("CREATE ROLE clerk LOGIN")
+    postgres.execute("CREATE ROLE another LOGIN")
+    postgres.execute("GRANT CREATE, USAGE ON SCHEMA public TO clerk, another", database=name)
+    clerk = postgres.url(name).replace("postgres@", "clerk@")
+    cli("migrate", "--database", clerk)
+    mine = "SET ROLE another; CREATE TABLE theirs (x int)"
+    postgres.execute(mine, database=name)
+    code, findings = look(clerk, QUATRAIN_SECRET_KEY=KEY)
+    for role in ("clerk", "another"):
+        postgres.execute(f"DROP OWNED BY {role}", database=name)
+        postgres.execute(f"DROP ROLE {role}")
+
+    assert (0, []) == (code, troubles(findings))
+
+
 def test_the_secret_key(look, address, monkeypatch):
     """It is the environment's, and has to open what is sealed."""
     key = new_key().reveal()

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import subprocess
 from contextlib import contextmanager
 
 import pytest
@@ -79,6 +80,7 @@ def test_backup(cli, address):
 
     assert 2 == result.exit_code
     assert "pg_dump --format=custom --file='a copy' \"$QUATRAIN_DATABASE\"" in result.stderr
+    assert "keep its password in ~/.pgpass" in result.stderr
     assert PASSWORD not in result.output
 
 
@@ -148,8 +150,38 @@ def test_serve(address):
         said = "".join(serving.said)
         place = address.replace(f"postgres:{PASSWORD}@", "")
         assert f"Serving {place} on {serving.url}\n" == serving.said[0]
-        assert "QUATRAIN_DATABASE" in said
         assert PASSWORD not in said
+
+
+def test_the_announced_way_to_a_key(address, tmp_path):
+    """Others can see command lines: the address gets to each command by the environment."""
+    with served(address) as serving:
+        pass
+    lines = [line for line in serving.said if "$(" in line]
+    command = tmp_path / "quatrain"
+    command.write_text('#!/bin/sh\nprintf "%s" "$QUATRAIN_DATABASE $*"\n')
+    command.chmod(0o700)
+
+    def told(line, **env):
+        name = line.partition("=$(")[0].rpartition(" ")[2]
+        return subprocess.run(
+            ["/bin/sh", "-c", f'{line}printf "%s" "${name}"'],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin", **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+
+    assert [
+        f"{address} {words}"
+        for words in (
+            "keys create",
+            "velocity install local",
+            "velerian keys create",
+            "vendo keys create",
+        )
+    ] == [told(line, QUATRAIN_DATABASE=address) for line in lines]
+    assert [""] * 4 == [told(line) for line in lines]
 
 
 def test_an_address_that_is_none(cli):

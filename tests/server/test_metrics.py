@@ -244,6 +244,17 @@ async def test_the_ledger(client: Client, clock: ServerClock) -> None:
     assert 1 == found[f'quatrain_build_info{{version="{__version__}"}}']
 
 
+async def test_what_has_failed_for_the_longest(client: Client, clock: ServerClock) -> None:
+    """It need not be the effect that began first."""
+    first = await client.lease("first")
+    await client.post("/effects/ns/fail", **await client.lease("second"), error="x")
+    clock.advance(20_000)
+    await client.post("/effects/ns/fail", **first, error="x")
+    found = await scrape(client)
+
+    assert 20 == found['quatrain_oldest_effect_seconds{state="failed"}']
+
+
 async def test_the_database_is_not_asked_each_time(store: Store, realm: int) -> None:
     """However many scrape."""
     time = [0.0]

@@ -22,8 +22,10 @@ from quatrain.server.store import (
     migrations,
     queries,
     store_on,
+    wall_clock_ms,
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
+from quatrain.server.store.postgres import clock as postgres_clock
 from quatrain.server.store.postgres.connection import connect
 from quatrain.server.store.postgres.sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
@@ -60,6 +62,37 @@ def marked() -> Any:
     yield
     SIDE_BY_SIDE.clear()
     SIDE_BY_SIDE.update(before)
+
+
+async def test_who_may_not_make_tables_may_use_them(
+    postgres_url: PostgresURL, postgres: PostgresServer
+) -> None:
+    """Another user has made them, as `quatrain migrate` is for."""
+    name = str(postgres_url).rpartition("/")[2]
+    for statement in (
+        "CREATE ROLE clerk LOGIN",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk",
+    ):
+        postgres.execute(statement, database=name)
+    try:
+        with store_on(postgres.url(name).replace("postgres@", "clerk@")) as store:
+            effect = EffectId(make_realm(store, "acme", "test"), "ns", "k")
+            holder, _ = await granted(Ledger(store), effect)
+            await Ledger(store).commit(holder, result="1")
+    finally:
+        postgres.execute("DROP OWNED BY clerk", database=name)
+        postgres.execute("DROP ROLE clerk", database=name)
+
+
+def test_the_time_is_the_databases_at_once(
+    postgres_url: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything was asked of it: a machine whose clock is off prunes what it should."""
+    day = 86_400_000
+    monkeypatch.setattr(postgres_clock, "wall_clock_ms", lambda: wall_clock_ms() + day)
+    with store_on(postgres_url) as store:
+        assert store.now_ms() < wall_clock_ms() + day // 2
 
 
 async def until(store: Store, statement: str) -> None:

@@ -34,11 +34,12 @@ def backup(file: Path, database: Database, force: bool) -> None:
     The key that Vendo's tokens are sealed with is not in it: keep that, too, and not in one place.
     """
     if isinstance(database, PostgresURL):
-        # its own program knows it best; and where the address is set, no command shows it
+        # its own program knows it best
         raise click.UsageError(
             "a PostgreSQL database is copied by its own program:"
             f' pg_dump --format=custom --file={shlex.quote(str(file))} "$QUATRAIN_DATABASE"'
-            " (and pg_restore brings it back)."
+            " (and pg_restore brings it back). Others can see command lines: keep its password in"
+            " ~/.pgpass."
         )
     check_there(database)
     with progress("Copying", total=None) as advance:

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from quatrain.errors import ConfigError
 from quatrain.server.store import migrations
 from quatrain.server.store.moving import moved
 
@@ -99,6 +100,8 @@ class _Looks:
                 yield from self._secret_key(connection)
             finally:
                 connection.close()
+        except ConfigError as exc:  # its mark
+            yield _error(str(exc), "use the database that it was moved to")
         except sqlite3.Error as exc:
             fix = "give the file of a platform, or put the last backup in its place"
             yield _error(f"it can't be read as a database: {exc}", fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -10,7 +11,7 @@ import attrs
 import psycopg
 
 from quatrain.errors import ConfigError
-from quatrain.server.store import PostgresURL, migrations
+from quatrain.server.store import PostgresURL, migrations, queries
 from quatrain.server.store.moving import moved
 from quatrain.server.store.postgres.connection import PostgresConnection, connect, why_refused
 from quatrain.server.store.postgres.errors import of_environment
@@ -39,7 +40,7 @@ SELECT
   to_regclass('schema_versions') IS NOT NULL,
   (
     SELECT string_agg(relname::text, ', ' ORDER BY relname) FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT (
+    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(%s) AND NOT (
       has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
       AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
     )
@@ -83,7 +84,7 @@ class Facts:
     may_create: bool | None
     has_tables: bool
     denied: str | None
-    """The tables that the user may not read or write."""
+    """The platform's tables that the user may not read or write."""
     unsafe: list[str]
     """The settings that are off, and by which a crash can take back what was answered."""
     connections: int
@@ -122,7 +123,7 @@ def _inside(
 ) -> Iterator[Finding]:
     connection.raw.execute("BEGIN READ ONLY")
     began = now()
-    row: Any = connection.raw.execute(_FACTS).fetchone()
+    row: Any = connection.raw.execute(_FACTS, [_ours()]).fetchone()
     ended = now()
     facts = Facts(*row)
     found = [*judged(facts), clock(facts.clock - (began + ended) / 2, (ended - began) / 2)]
@@ -139,6 +140,12 @@ def _inside(
         if connection.raw.execute("SELECT to_regclass('vendo_tokens')").fetchone() != (None,):
             tokens = [sealed for (sealed,) in connection.execute("SELECT access FROM vendo_tokens")]
     yield from secret_key(tokens, url)
+
+
+def _ours() -> list[str]:
+    """The tables that migrations make; others in the schema are other programs'."""
+    made = (text for _, _, statements in queries.migrations() for text in statements)
+    return ["schema_versions", *re.findall(r"CREATE TABLE (\w+)", "\n".join(made))]
 
 
 def judged(facts: Facts) -> Iterator[Finding]:

@@ -118,23 +118,26 @@ def serve(  # noqa: PLR0917  an option each
     )
 
     name = printable(str(database))
-    # the address of a PostgreSQL database holds a password: where it is set, no command shows it
-    file = '"--database=$QUATRAIN_DATABASE"'
-    if isinstance(database, Path):
-        file = f"--database {shlex.quote(name)}"
+
+    def made(command: str) -> str:
+        """The shell's way to what a command prints, that is about this database."""
+        if isinstance(database, Path):
+            return f"$(quatrain {command} --database {shlex.quote(name)})"
+        # the address holds a password: others can see command lines, and not the environment
+        return f'$(QUATRAIN_DATABASE="${{QUATRAIN_DATABASE:?}}" quatrain {command})'
 
     def announce(url: str) -> None:
         greeting = (
             f"Serving {name} on {url}\n"
             f"  export VERITY_BASE_URL={url}/v1\n"
-            f"  export VERITY_API_KEY=$(quatrain keys create {file})\n"
+            f"  export VERITY_API_KEY={made('keys create')}\n"
             f"  export VOS_BASE_URL={url}\n"
-            f"  export VOS_EXT_KEY=$(quatrain velocity install local {file})\n"
+            f"  export VOS_EXT_KEY={made('velocity install local')}\n"
             f"  export VELERIAN_BASE_URL={url}"
-            f" VELERIAN_API_KEY=$(quatrain velerian keys create {file})\n"
+            f" VELERIAN_API_KEY={made('velerian keys create')}\n"
             f"  export VENDO_BASE_URL={url} VENDO_CREDENTIALS_URL={url}/credentials"
             f" VENDO_DATA_PROXY_URL={url}/composio\n"
-            f"  export VENDO_API_KEY=$(quatrain vendo keys create {file})\n"
+            f"  export VENDO_API_KEY={made('vendo keys create')}\n"
             f"{url}/explorer shows the effects, to who has a key of theirs.\n"
             "Ctrl-C stops it."
         )

@@ -122,7 +122,7 @@ class Settings:
     nothing. Whoever opens it first decides that for good."""
     background: bool = True
     """Do the work that waits in the database: send webhooks, execute runs. Without it that is kept,
-    and done by another platform on the same file, or by a later one."""
+    and done by another platform on the same database, or by a later one."""
     velerian_rate_per_minute: int = attrs.field(default=600, validator=_check_positive)
     """Requests a minute that one of Velerian's keys may make to this process, unless the key has a
     number of its own."""

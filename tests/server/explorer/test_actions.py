@@ -182,7 +182,7 @@ async def test_who_may_only_look_changes_nothing(app: Starlette, browser: Browse
     page = await reader.text(path)
     assert 1 == page.count("<form")
     token = hidden(page, "form_token")
-    bulk_fields = {"action": "reset", "state": "FAILED", "newest": "1"}
+    bulk_fields = {"action": "reset", "state": "FAILED", "counted": "1-1"}
     for target, fields in ((f"{path}/reset", {"fence": "1"}), ("/bulk", bulk_fields)):
         answer = await reader.send(target, form_token=token, reason=REASON, **fields)
         assert (403, True) == (answer.status_code, "may only look" in answer.text)
@@ -196,7 +196,7 @@ async def test_who_may_only_look_changes_nothing(app: Starlette, browser: Browse
 async def test_without_the_token_nothing_is_changed(browser: Browser, target: str) -> None:
     """403."""
     await failed(browser)
-    fields = {"action": "reset", "state": "FAILED", "newest": "1", "fence": "1"}
+    fields = {"action": "reset", "state": "FAILED", "counted": "1-1", "fence": "1"}
     assert 403 == (await browser.send(target, reason=REASON, **fields)).status_code
     assert Status.FAILED == await status(browser)
 
@@ -209,7 +209,7 @@ async def test_another_realms_effects_are_out_of_reach(app: Starlette, browser: 
     await other.login()
     assert 404 == (await other.get(path)).status_code
     assert 404 == (await other.post(f"{path}/reset", reason=REASON, fence="1")).status_code
-    fields = {"action": "reset", "state": "FAILED", "newest": "99"}
+    fields = {"action": "reset", "state": "FAILED", "counted": "1-1"}
     answer = await other.post("/bulk", reason=REASON, **fields)
     assert "Reset: 0" in words(answer.text)
     assert Status.FAILED == await status(browser)
@@ -228,7 +228,7 @@ async def test_a_filter_is_reset_after_a_count(browser: Browser) -> None:
     assert "Reset 2 effects Nothing has been changed yet." in words(page)
     assert Status.FAILED == await status(browser, "a1")
     await failed(browser, "a3")
-    fields = {name: hidden(page, name) for name in ("action", "newest", "state", "key")}
+    fields = {name: hidden(page, name) for name in ("action", "counted", "state", "key")}
     answer = await browser.post("/bulk", reason=REASON, **fields)
     assert "Reset: 2" in words(answer.text)
     found = {key: await status(browser, key) for key in ("a1", "a2", "a3", "b1")}
@@ -249,10 +249,26 @@ async def test_what_was_settled_since_the_count_is_left_alone(
         return found
 
     monkeypatch.setattr(bulk, "_matching", and_then)
-    fields = {"action": "resolve", "state": "EXPIRED", "newest": "9", "outcome": "not_done"}
+    fields = {"action": "resolve", "state": "EXPIRED", "counted": "1-1.2-1", "outcome": "not_done"}
     answer = await browser.post("/bulk", reason=REASON, **fields)
     assert "Resolved: 1 1 had moved on in the meantime and was left alone." in words(answer.text)
     assert [Status.EXPIRED, Status.RESET] == [await status(browser, key) for key in ("a", "b")]
+
+
+async def test_what_comes_to_match_after_the_count_is_left_alone(
+    browser: Browser, clock: ServerClock
+) -> None:
+    """However old it is: nobody has looked whether it was done."""
+    await granted(browser.ledger, browser.effect("slow"), lease_duration_ms=20_000)
+    await expired(browser, clock, "known")
+    page = await browser.text("/bulk?action=resolve&state=EXPIRED")
+    assert "Resolve 1 effect Nothing has been changed yet." in words(page)
+    clock.advance(20_000)
+    fields = {name: hidden(page, name) for name in ("action", "state", "counted")}
+    answer = await browser.post("/bulk", reason=REASON, outcome="done", **fields)
+    assert "Resolved: 1 Back to the list" in words(answer.text)
+    assert Status.COMMITTED == await status(browser, "known")
+    assert Status.EXPIRED == await status(browser, "slow")
 
 
 async def test_more_than_fits_is_done_in_parts(
@@ -264,7 +280,7 @@ async def test_more_than_fits_is_done_in_parts(
         await failed(browser, key)
     page = await browser.text("/bulk?action=reset&state=FAILED")
     assert "The newest 2 come first" in words(page)
-    fields = {"action": "reset", "state": "FAILED", "newest": hidden(page, "newest")}
+    fields = {"action": "reset", "state": "FAILED", "counted": hidden(page, "counted")}
     answer = await browser.post("/bulk", reason=REASON, **fields)
     assert "Reset: 2 There may be more: go on" in words(answer.text)
     assert Status.FAILED == await status(browser, "a")
@@ -286,17 +302,18 @@ async def test_what_does_not_go_together_is_told(browser: Browser, query: str) -
     """400, before anything is counted or changed."""
     assert 400 == (await browser.get(f"/bulk?{query}")).status_code
     fields = dict(part.split("=") for part in query.split("&"))
-    answer = await browser.post("/bulk", reason=REASON, newest="9", **fields)
+    answer = await browser.post("/bulk", reason=REASON, counted="1-1", **fields)
     assert 400 == answer.status_code
 
 
 @pytest.mark.parametrize(
     ("fields", "code", "says"),
     [
-        ({"newest": "9"}, 422, "Say why"),
-        ({"newest": "9", "reason": REASON}, 422, "whether it was done"),
+        ({"counted": "1-1"}, 422, "Say why"),
+        ({"counted": "1-1", "reason": REASON}, 422, "whether it was done"),
         ({"reason": REASON}, 400, "what was counted"),
-        ({"newest": "-1", "reason": REASON}, 400, "what was counted"),
+        ({"counted": "", "reason": REASON}, 400, "what was counted"),
+        ({"counted": "1", "reason": REASON}, 400, "what was counted"),
     ],
 )
 async def test_a_bulk_form_that_is_wrong(

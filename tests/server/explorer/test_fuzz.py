@@ -18,7 +18,7 @@ from .conftest import FORM, Browser, browser_of, hidden
 
 FIELDS = [
     *("state", "namespace", "workflow", "case", "agent", "key", "age", "before", "action", "then"),
-    *("newest", "reason", "result", "outcome", "fence", "name", "form_token"),
+    *("counted", "reason", "result", "outcome", "fence", "name", "form_token"),
 ]
 PATHS = [
     *("/", "/effects", "/effects/eff_000000000001", "/workflow", "/workflows", "/bulk", "/login"),

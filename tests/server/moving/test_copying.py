@@ -86,6 +86,13 @@ def test_no_table_is_forgotten(source: Path, target: PostgresURL) -> None:
     assert copy_target.FILLED == {name for name, found in contents.items() if found.rows}
 
 
+def test_the_target_waits_while_the_file_is_read(target: PostgresURL) -> None:
+    """However long that takes: the transaction stands still meanwhile, and is not ended."""
+    with copy_target.opened(target) as there:
+        show = "SHOW idle_in_transaction_session_timeout"
+        assert ("0",) == there.raw.execute(show).fetchone()
+
+
 def test_rows_never_reuse_numbers(source: Path, target: PostgresURL) -> None:
     """Whatever gives out numbers goes on above the highest; where there is no row, it begins."""
     change(source, "UPDATE velocity_team SET id = id + 1000000000000")

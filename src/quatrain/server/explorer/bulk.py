@@ -1,7 +1,7 @@
 """One action for all effects that a filter finds: first how many that are, then in small steps.
 
-What is done is done to what the first page counted: effects that began since, and those that have
-moved on, are left alone.
+What is done is done to what the first page counted, which its form names, each with its fence:
+effects that have come into the filter since, and those that have moved on, are left alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _STEP: Final = 200
 """Effects whose changes may share a transaction: others' leases wait no longer than for those."""
 _SEARCHES: Final = 250
 _SHOWN: Final = 10
-_ROW: Final = re.compile(r"[0-9]{1,18}")
+_EACH: Final = r"[0-9a-f]{1,15}-[0-9a-f]{1,15}"
+_COUNTED: Final = re.compile(rf"{_EACH}(?:\.{_EACH})*")
 
 
 @attrs.define
@@ -54,23 +55,22 @@ async def act(call: Call) -> Answer:
     sent = await call.form()
     call.require_actor()
     action, wanted = _read(sent)
-    given = sent.get("newest", "")
-    if not _ROW.fullmatch(given):
-        raise PageError(400, "That did not work", "The form does not say what was counted.")
-    found, more = await _matching(call, wanted, int(given))
+    counted = _counted(sent.get("counted", ""))
+    found, more = await _matching(call, wanted, max(counted))
+    found = [each for each in found if counted.get(each.id) == each.fence_token]
     try:
         reason = actions.checked_reason(sent)
         result = actions.outcome(sent) if action == "resolve" else None
     except InputError as exc:
         return _page(call, action, wanted, found, more, status=422, error=str(exc), typed=sent)
-    tally = Tally()
+    tally = Tally(left=len(counted))
     for start in range(0, len(found), _STEP):
         step = found[start : start + _STEP]
         told = await asyncio.gather(
             *(_one(call, action, each, reason=reason, result=result) for each in step)
         )
         tally.changed += sum(told)
-        tally.left += len(told) - sum(told)
+        tally.left -= sum(told)
     return call.page(
         "bulk_done.html",
         action=action,
@@ -127,6 +127,14 @@ def _read(given: dict[str, str]) -> tuple[str, Wanted]:
     return action, wanted
 
 
+def _counted(text: str) -> dict[int, int]:
+    """The ids that a form names, and the fence of each. Raises PageError."""
+    if not _COUNTED.fullmatch(text):
+        raise PageError(400, "That did not work", "The form does not say what was counted.")
+    pairs = (each.partition("-") for each in text.split("."))
+    return {int(row, 16): int(fence, 16) for row, _, fence in pairs}
+
+
 def _page(
     call: Call, action: str, wanted: Wanted, found: list[Effect], more: bool, **values: Any
 ) -> Answer:
@@ -138,7 +146,7 @@ def _page(
         count=len(found),
         sample=found[:_SHOWN],
         more=more,
-        newest=found[0].id if found else 0,
+        counted=".".join(f"{each.id:x}-{each.fence_token:x}" for each in found),
         effect_id=effect_id,
         typed={name: typed.get(name, "") for name in ("reason", "result", "outcome")},
         error=values.pop("error", None),

@@ -78,16 +78,19 @@ def begin_migrated(connection: PostgresConnection) -> None:
     raw.execute("SET LOCAL lock_timeout = '60s'")
     raw.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
     raw.execute(f"SELECT pg_advisory_xact_lock({_LOCK})".encode())
+    # to say IF NOT EXISTS, too, takes the right to make tables, which who uses them need not have
+    if raw.execute("SELECT to_regclass('schema_versions')").fetchone() == (None,):
+        connection.execute(_SQL["create_versions"])
     _run_missing(connection, _POSTGRES_TYPES)
 
 
 def run_missing(connection: sqlite3.Connection) -> None:
     """Run the steps that are missing, in the caller's transaction. Raises ConfigError."""
+    connection.execute(_SQL["create_versions"])
     _run_missing(connection, _SQLITE_TYPES)
 
 
 def _run_missing(connection: Connection, types: dict[str, str]) -> None:
-    connection.execute(_SQL["create_versions"])
     current = version_of(connection)
     if current > newest():
         raise ConfigError(

@@ -130,20 +130,15 @@ def _in_use(path: Path) -> ConfigError:
     return ConfigError(f"{path} is in use: stop the platform, and whatever else has it open")
 
 
-def mark_of(connection: sqlite3.Connection, path: Path) -> moved.Mark | None:
+def mark_of(connection: sqlite3.Connection) -> moved.Mark | None:
     """Where the database was moved to; None when it was not. Raises ConfigError."""
-    if version_of(connection) < moved.SINCE:
-        return None
-    try:
-        return moved.Mark.of(connection)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{path} has a mark that this quatrain does not know") from None
+    return None if version_of(connection) < moved.SINCE else moved.Mark.of(connection)
 
 
 def reopen(database: Path) -> str:
     """Let a file that was moved be used again; answers where it had gone. Raises ConfigError."""
     with alone_on(database) as connection:
-        mark = mark_of(connection, database)
+        mark = mark_of(connection)
         if mark is None:
             raise ConfigError(f"{database} was not moved")
         moved.reopen(connection)

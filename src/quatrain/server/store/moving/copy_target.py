@@ -34,7 +34,7 @@ def opened(url: PostgresURL) -> Iterator[PostgresConnection]:
     Raises ConfigError for whatever the database can't do, which shows nothing of any row.
     """
     try:
-        raw = connect(url, idle=0)  # however long the other database is read
+        raw = connect(url, idle=0)
     except psycopg.Error as exc:
         raise ConfigError(f"the database {url} can't be used: {why_refused(url, exc)}") from exc
     try:
@@ -42,6 +42,8 @@ def opened(url: PostgresURL) -> Iterator[PostgresConnection]:
             raw.execute("SET statement_timeout = 0")
             connection = PostgresConnection(raw)
             begin_migrated(connection)
+            # it stands still while the other database is read, however long that takes
+            raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield connection
         finally:
             raw.close()

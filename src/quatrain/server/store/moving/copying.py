@@ -52,7 +52,7 @@ def move(
     *source* goes on as before; unless it says otherwise.
     """
     with copy_source.alone_on(source) as here:
-        old = copy_source.mark_of(here, source)
+        old = copy_source.mark_of(here)
         if old is not None and old.to != str(target):
             moved.refuse(here)
         with copy_target.opened(target) as there:

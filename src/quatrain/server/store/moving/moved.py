@@ -42,9 +42,15 @@ class Mark:
 
     @classmethod
     def of(cls, connection: Connection) -> Self | None:
-        """That of a database; None for one that was not moved."""
+        """That of a database; None for one that was not moved. Raises ConfigError."""
         text = _fact(connection, _MOVED)
-        return None if text is None else cls(**json.loads(text))
+        try:
+            return None if text is None else cls(**json.loads(text))
+        except (TypeError, ValueError):
+            raise ConfigError(
+                "the database was moved, and has a mark that this quatrain does not know: use the"
+                " newer one that moved it"
+            ) from None
 
 
 def refuse(connection: Connection) -> None:

@@ -13,13 +13,8 @@ SELECT count(*), min(lease_expires_at) FROM effects
 WHERE status = 'RUNNING' AND lease_expires_at <= :now
 
 -- failed --
--- In one go through the index of what has failed: a planner that is asked for the first alone may
--- look for it among all effects.
-SELECT found.number, effects.updated_at
-FROM (
-  SELECT count(*) AS number, min(id) AS first FROM effects WHERE status = 'FAILED'
-) AS found
-LEFT JOIN effects ON effects.id = found.first
+SELECT count(*), min(updated_at) FROM effects
+WHERE status = 'FAILED'
 
 -- reset --
 SELECT count(*), min(updated_at) FROM effects
