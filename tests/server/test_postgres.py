@@ -183,7 +183,9 @@ async def test_the_time_is_the_databases(
     """However wrong the clock of this machine is."""
     monkeypatch.setattr("quatrain.server.store.postgres.clock.wall_clock_ms", lambda: 0)
     with store_on(postgres_url) as store:
+        known = store.now_ms()
         now = await store.write(lambda connection, now, _: now, None)
+        assert 1_700_000_000_000 < known <= now
         assert now > 1_700_000_000_000
         assert store.now_ms() >= now
 

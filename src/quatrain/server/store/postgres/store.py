@@ -94,6 +94,7 @@ class PostgresStore(Store):
             raw = connect(self._url, idle=WRITER_IDLE)
             try:
                 migrate_postgres(PostgresConnection(raw))
+                self._clock.seen(last_row(raw.execute(CLOCK))[0])
             finally:
                 raw.close()
         except psycopg.Error as exc:
