@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from quatrain.server.store import (
     store_on,
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
-from quatrain.server.store.postgres.connection import connect
+from quatrain.server.store.postgres.connection import PostgresConnection, connect
 from quatrain.server.store.postgres.sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
@@ -451,6 +452,25 @@ def test_processes_may_race_for_the_first_step(empty: PostgresURL) -> None:
     assert [racer.wait(60) for racer in racers] == [0, 0, 0]
     with store_on(empty) as store:
         assert ["0", "1", "2"] == sorted(store.read_blocking(tenants, None))
+
+
+def test_who_waited_for_the_first_step_sees_it(
+    empty: PostgresURL, postgres: PostgresServer
+) -> None:
+    """However isolated transactions are by default."""
+    name = empty.secret.reveal().rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    first, second = connect(empty, idle=FOREVER), store_on(empty)
+    with ThreadPoolExecutor() as threads, contextlib.closing(first):
+        migrations.begin_migrated(PostgresConnection(first))
+        opening = threads.submit(second.open)
+        while postgres.execute(waiting) == [(0,)]:
+            assert not opening.done()
+        first.execute("COMMIT")
+        opening.result()
+    with second:
+        assert [] == second.troubles()
 
 
 def test_a_newer_database_is_refused(store: Store, postgres_url: PostgresURL) -> None:
