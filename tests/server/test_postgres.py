@@ -26,6 +26,7 @@ from quatrain.server.store import (
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
 from quatrain.server.store.postgres.connection import PostgresConnection, connect
+from quatrain.server.store.postgres.errors import is_passing, of_environment
 from quatrain.server.store.postgres.sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
@@ -300,6 +301,33 @@ async def test_a_connection_lost_in_commit_is_told_as_unknown(store: Store) -> N
     with pytest.raises(StoreUnavailableError, match="not known"):
         await store.write(add_tenant, "a")
     assert await store.write(beat, 1) == 0
+
+
+async def test_idle_sessions_that_the_database_ends_cost_nothing(
+    postgres: PostgresServer, postgres_url: PostgresURL
+) -> None:
+    """As some that are looked after by others do."""
+    name = postgres_url.secret.reveal().rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '100ms'")
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+    with store_on(postgres_url) as store:
+        realm = await asyncio.to_thread(make_realm, store, "a", "test")
+        for key in "kl":
+            await granted(Ledger(store), EffectId(realm, "ns", key))
+            await store.write(add_tenant, key)
+            await store.read(tenants, None)
+            async with asyncio.timeout(FOREVER):
+                while postgres.execute(sessions) != [(0,)]:
+                    await asyncio.sleep(0.02)
+        assert ["a", "k", "l"] == await store.read(tenants, None)
+
+
+@pytest.mark.parametrize("state", ["25P03", "25P04", "57P05"])
+def test_what_the_database_ends_by_itself_may_be_tried_again(state: str) -> None:
+    """And has words for who is told."""
+    exc = psycopg.errors.lookup(state)()
+    assert is_passing(exc)
+    assert of_environment(exc) is not None
 
 
 async def test_work_waits_for_a_database_that_is_restarted(
