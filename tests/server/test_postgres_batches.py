@@ -222,6 +222,24 @@ async def test_a_mixed_batch_locks_its_rows_in_their_order(
     assert [] == [answer for answer in await running if isinstance(answer, Exception)]
 
 
+async def test_a_locked_table_holds_a_batch_up_for_a_while_only(
+    store: Store, realm: int, session: Any, trips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for as long as each of its operations may wait, one after the other."""
+    postgres = "quatrain.server.store.postgres"
+    monkeypatch.setattr(f"{postgres}.connection._SETTINGS", "SET lock_timeout = '50ms'")
+    monkeypatch.setattr(f"{postgres}.writer.PATIENCE", 0.1)
+    ledger = Ledger(store)
+    with session.transaction():
+        session.execute("LOCK TABLE effects IN SHARE MODE")
+        keys = effects(realm, "abcdefghijklmnopqrst")
+        answers = await batch(store, *(ledger.lease(each) for each in keys))
+        assert {StoreUnavailableError} == {type(answer) for answer in answers}
+        assert {"the database is locked by another program"} == {str(each) for each in answers}
+    assert len(trips) < 10
+    await granted(ledger, keys[0])
+
+
 async def test_no_plan_goes_through_all_effects(
     store: Store, realm: int, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

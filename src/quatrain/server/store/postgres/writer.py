@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import select
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -104,14 +105,26 @@ class PostgresWriter(GroupWriter):
         except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
             self.disconnect()
             if len(batch) > 1 and (is_conflict(exc) or is_locked(exc)):
-                # each by itself: none waits for a lock while it holds another's
-                return [outcome for job in batch for outcome in self._write([job])]
+                return self._write_apart(batch, exc)
             if is_passing(exc):
                 # who queued up meanwhile need not wait as long again, batch after batch
                 batch = [*batch, *self._take_waiting()]
             cause = exc.__cause__ if isinstance(exc, _CommitError) else exc
             passing = cause is not None and is_passing(cause)
             return all_failed(batch, _reason(exc), exc, passing=passing)
+
+    def _write_apart(self, batch: list[Job], exc: Exception) -> list[Outcome]:
+        """Each by itself: none waits for a lock while it holds another's.
+
+        Each may wait as long as the whole batch has: what is left after a while has to ask again.
+        """
+        outcomes: list[Outcome] = []
+        until = time.monotonic() + PATIENCE
+        for number, job in enumerate(batch):
+            if time.monotonic() > until:
+                return [*outcomes, *all_failed(batch[number:], _reason(exc), exc)]
+            outcomes += self._write([job])
+        return outcomes
 
     def _write_patiently(self, batch: list[Job]) -> list[Outcome]:
         patience = Patience(PATIENCE)
