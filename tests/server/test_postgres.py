@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import resource
 import subprocess
 import sys
 import threading
@@ -411,7 +413,23 @@ async def test_what_failed_while_it_was_away_is_over_once_it_is_reached(
 # -- what others write ----------------------------------------------------------------------------
 
 
-async def test_a_process_hears_what_another_writes(store: Store, other: Store) -> None:
+@pytest.fixture
+def many_files() -> Any:
+    """So many are open that the next ones have numbers which ``select`` does not take."""
+    limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, hard), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    while opened[-1] < 1_024:
+        opened.append(os.dup(opened[0]))
+    yield
+    for number in opened:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+async def test_a_process_hears_what_another_writes(
+    store: Store, other: Store, many_files: None
+) -> None:
     """Of the tables that it listens to, when it is committed."""
     heard = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ the loop and back, and each operation would have to be written a second time.
 from __future__ import annotations
 
 import re
+import select
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
@@ -135,6 +136,17 @@ class _Context:
 
     adapters = _ADAPTERS
     connection = None
+
+
+def readable(numbers: Iterable[int], seconds: float | None = None) -> set[int]:
+    """Which of these files have something to read, or have ended; None waits until one has.
+
+    ``select.select`` takes no number above 1,023, and each client of a platform has one.
+    """
+    poll = select.poll()
+    for number in numbers:
+        poll.register(number, select.POLLIN)
+    return {number for number, _ in poll.poll(None if seconds is None else seconds * 1000)}
 
 
 def last_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import select
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,7 +24,7 @@ from ..gate import Gate
 from ..patience import Patience
 from ..writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 from .clock import DatabaseClock
-from .connection import CLOCK, PostgresConnection, Raw, last_row
+from .connection import CLOCK, PostgresConnection, Raw, last_row, readable
 from .errors import (
     has_ended_connection,
     is_conflict,
@@ -218,9 +217,7 @@ class PostgresWriter(GroupWriter):
 
 def _says_something(connection: PostgresConnection) -> bool:
     """Whether the database has said what nobody asked for: that it is going, most of all."""
-    poll = select.poll()
-    poll.register(connection.raw.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(readable([connection.raw.fileno()], 0))
 
 
 def _place(job: Job) -> tuple[Any, ...]:
