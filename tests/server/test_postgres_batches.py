@@ -134,6 +134,26 @@ async def test_a_single_operation_stays_one_statement_after_a_rollback(
     assert 2 == len(trips)
 
 
+async def test_what_is_prepared_after_a_rollback_is_found_again(
+    store: Store, realm: int, trips: list[str]
+) -> None:
+    """Though all that was prepared before has then to be prepared once more."""
+    ledger = Ledger(store)
+    a, _, c, d = effects(realm, "abcd")
+    holders = await held(ledger, realm, "ab")
+    await ledger.commit(holders[0], result="1")
+    for _ in range(8):  # the driver prepares what it has sent often
+        await batch(store, ledger.lease(a), ledger.lease(a))
+    await batch(store, ledger.lease(a), ledger.lease(a, agent_id="x\0"))
+    trips.clear()
+    await ledger.renew(holders[1])  # for the first time
+    await granted(ledger, c)
+    await ledger.commit(holders[1], result="1")
+    holder, _ = await granted(ledger, d)
+    await ledger.renew(holder)
+    assert 5 == len(trips)
+
+
 async def test_the_time_of_a_single_operation_is_the_databases(
     postgres_url: PostgresURL, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ the loop and back, and each operation would have to be written a second time.
 
 from __future__ import annotations
 
+import itertools
 import re
 import select
 from collections.abc import Iterable, Iterator
@@ -199,6 +200,7 @@ class PostgresConnection:
         self.raw = raw
         self.written: set[str] = set()
         self._prepared: dict[str, bytes] = {}
+        self._numbers = itertools.count()
 
     def execute(self, sql: str, parameters: Any = (), /) -> PostgresRows:
         """Run one statement."""
@@ -246,7 +248,9 @@ class PostgresConnection:
     def _name_of(self, sql: str, names: tuple[str, ...]) -> bytes:
         name = self._prepared.get(sql)
         if name is None:
-            name = f"quatrain_{len(self._prepared)}".encode()
+            name = (
+                f"quatrain_{next(self._numbers)}".encode()
+            )  # one that it has not forgotten is taken
             _checked(self.raw.pgconn.prepare(name, numbered(sql, names).encode()))
             self._prepared[sql] = name
         return name
