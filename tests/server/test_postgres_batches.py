@@ -99,7 +99,7 @@ async def test_a_large_payload_is_sent_by_itself(
     large = f'"{"x" * 100_000}"'
     requests = [ledger.lease(each) for each in effects(realm, "abcdef")]
     await batch(store, *requests, ledger.lease(EffectId(realm, "ns", "g"), input_json=large))
-    assert 3 == len(trips)
+    assert 4 == len(trips)
 
 
 async def test_a_single_operation_is_one_statement(
@@ -240,6 +240,25 @@ async def test_a_mixed_batch_locks_its_rows_in_their_order(
         with pytest.raises(psycopg.errors.LockNotAvailable), session.transaction():
             session.execute(lock, ["a"])
     assert [] == [answer for answer in await running if isinstance(answer, Exception)]
+
+
+async def test_leases_lock_in_their_order_when_one_is_large(
+    store: Store, realm: int, session: Any
+) -> None:
+    """It is not in the statement of the others."""
+    ledger = Ledger(store)
+    large = f'"{"x" * 100_000}"'
+    await held(ledger, realm, "abc")
+    given = zip(effects(realm, "abc"), (large, None, large), strict=True)
+    lock = "SELECT 1 FROM effects WHERE effect_key = %s FOR UPDATE NOWAIT"
+    with session.transaction():
+        session.execute(lock, ["b"])
+        requests = (ledger.lease(each, input_json=json) for each, json in given)
+        running = asyncio.create_task(batch(store, *requests))
+        await until(store, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with session.transaction():
+            session.execute(lock, ["c"])
+    assert {"lease_conflict"} == {answer.code for answer in await running}
 
 
 async def test_a_locked_table_holds_a_batch_up_for_a_while_only(
