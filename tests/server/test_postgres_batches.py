@@ -16,8 +16,8 @@ from quatrain.server.store.postgres.connection import PostgresConnection
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
-from ._support import ServerClock, granted, make_realm
-from .test_batches import batch, marked
+from ._support import ServerClock, audited, granted, make_realm, trail
+from .test_batches import batch, in_turn, marked
 from .test_postgres import until
 
 __all__ = ["marked"]
@@ -240,6 +240,31 @@ async def test_a_mixed_batch_locks_its_rows_in_their_order(
         with pytest.raises(psycopg.errors.LockNotAvailable), session.transaction():
             session.execute(lock, ["a"])
     assert [] == [answer for answer in await running if isinstance(answer, Exception)]
+
+
+@pytest.mark.parametrize("run", [batch, in_turn])
+async def test_a_lease_that_was_not_yet_committed_when_it_ran_out_has_its_line(
+    store: Store, realm: int, clock: ServerClock, session: Any, run: Any
+) -> None:
+    """Though a statement which has waited for the row sees nothing else that came meanwhile."""
+    ledger = Ledger(store)
+    a, b = effects(realm, "ab")
+    await granted(ledger, a, lease_duration_ms=5_000)
+    clock.advance(5_000)
+    with session.transaction():
+        session.execute("UPDATE effects SET fence_token = 2")  # for no time at all
+        for line in (("LEASE_EXPIRED", 1), ("LEASE_GRANTED", 2)):
+            session.execute(
+                "INSERT INTO effect_events (effect_id, type, at, fence_token)"
+                " SELECT id, %s, 0, %s FROM effects",
+                line,
+            )
+        running = asyncio.create_task(run(store, ledger.lease(a), ledger.lease(b)))
+        await until(store, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+    assert [3, 1] == [answer[0].fence_token for answer in await running]
+    expected = [("LEASE_GRANTED", 1), ("LEASE_EXPIRED", 1), ("LEASE_GRANTED", 2)]
+    assert [*expected, ("LEASE_EXPIRED", 2), ("LEASE_GRANTED", 3)] == await trail(ledger, a)
+    assert [] == await audited(ledger, realm)
 
 
 async def test_leases_lock_in_their_order_when_one_is_large(
