@@ -4,7 +4,9 @@
 -- lock --
 -- In the order in which they are given: a subquery that locks runs for one after the other. What
 -- keeps out changes nothing; but who is to write has to ask for the table before any row of it, or a
--- prune, which has the table to itself, would wait for the rows and be waited for.
+-- prune, which has the table to itself, would wait for the rows and be waited for. An effect that is
+-- not there yet can't be locked: of two batches that begin the same ones the database may end one, as
+-- a deadlock, and the writer does that one operation by operation.
 WITH keep_out AS (UPDATE effects SET updated_at = updated_at WHERE false)
 SELECT count(*)
 FROM json_to_recordset(:given::json) AS given (realm_id bigint, namespace text, effect_key text)
