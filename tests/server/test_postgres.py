@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import resource
 import subprocess
 import sys
 import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,7 +30,8 @@ from quatrain.server.store import (
 )
 from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
 from quatrain.server.store.postgres import clock as postgres_clock
-from quatrain.server.store.postgres.connection import connect
+from quatrain.server.store.postgres.connection import PostgresConnection, connect
+from quatrain.server.store.postgres.errors import is_passing, of_environment
 from quatrain.server.store.postgres.sql import numbered, translated
 from quatrain.server.vendo.secretkey import key_source
 from tests._postgres import PostgresServer
@@ -216,7 +221,9 @@ async def test_the_time_is_the_databases(
     """However wrong the clock of this machine is."""
     monkeypatch.setattr("quatrain.server.store.postgres.clock.wall_clock_ms", lambda: 0)
     with store_on(postgres_url) as store:
+        known = store.now_ms()
         now = await store.write(lambda connection, now, _: now, None)
+        assert 1_700_000_000_000 < known <= now
         assert now > 1_700_000_000_000
         assert store.now_ms() >= now
 
@@ -332,6 +339,33 @@ async def test_a_connection_lost_in_commit_is_told_as_unknown(store: Store) -> N
     assert await store.write(beat, 1) == 0
 
 
+async def test_idle_sessions_that_the_database_ends_cost_nothing(
+    postgres: PostgresServer, postgres_url: PostgresURL
+) -> None:
+    """As some that are looked after by others do."""
+    name = postgres_url.secret.reveal().rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '100ms'")
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+    with store_on(postgres_url) as store:
+        realm = await asyncio.to_thread(make_realm, store, "a", "test")
+        for key in "kl":
+            await granted(Ledger(store), EffectId(realm, "ns", key))
+            await store.write(add_tenant, key)
+            await store.read(tenants, None)
+            async with asyncio.timeout(FOREVER):
+                while postgres.execute(sessions) != [(0,)]:
+                    await asyncio.sleep(0.02)
+        assert ["a", "k", "l"] == await store.read(tenants, None)
+
+
+@pytest.mark.parametrize("state", ["25P03", "25P04", "57P05"])
+def test_what_the_database_ends_by_itself_may_be_tried_again(state: str) -> None:
+    """And has words for who is told."""
+    exc = psycopg.errors.lookup(state)()
+    assert is_passing(exc)
+    assert of_environment(exc) is not None
+
+
 async def test_work_waits_for_a_database_that_is_restarted(
     store: Store, postgres: PostgresServer
 ) -> None:
@@ -412,7 +446,23 @@ async def test_what_failed_while_it_was_away_is_over_once_it_is_reached(
 # -- what others write ----------------------------------------------------------------------------
 
 
-async def test_a_process_hears_what_another_writes(store: Store, other: Store) -> None:
+@pytest.fixture
+def many_files() -> Any:
+    """So many are open that the next ones have numbers which ``select`` does not take."""
+    limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, hard), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    while opened[-1] < 1_024:
+        opened.append(os.dup(opened[0]))
+    yield
+    for number in opened:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+async def test_a_process_hears_what_another_writes(
+    store: Store, other: Store, many_files: None
+) -> None:
     """Of the tables that it listens to, when it is committed."""
     heard = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -484,6 +534,25 @@ def test_processes_may_race_for_the_first_step(empty: PostgresURL) -> None:
         assert ["0", "1", "2"] == sorted(store.read_blocking(tenants, None))
 
 
+def test_who_waited_for_the_first_step_sees_it(
+    empty: PostgresURL, postgres: PostgresServer
+) -> None:
+    """However isolated transactions are by default."""
+    name = empty.secret.reveal().rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    first, second = connect(empty, idle=FOREVER), store_on(empty)
+    with ThreadPoolExecutor() as threads, contextlib.closing(first):
+        migrations.begin_migrated(PostgresConnection(first))
+        opening = threads.submit(second.open)
+        while postgres.execute(waiting) == [(0,)]:
+            assert not opening.done()
+        first.execute("COMMIT")
+        opening.result()
+    with second:
+        assert [] == second.troubles()
+
+
 def test_a_newer_database_is_refused(store: Store, postgres_url: PostgresURL) -> None:
     """Its rows may mean something else."""
     statement = "INSERT INTO schema_versions (version, name) VALUES (99, 'the future')"
@@ -547,7 +616,7 @@ def test_why_a_connection_was_refused(address: str, reason: str) -> None:
     with pytest.raises(ConfigError, match="can't be used") as caught:
         store_on(f"postgresql://{address}").open()
     assert reason in str(caught.value)
-    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_database_that_is_not_there_is_a_config_error(

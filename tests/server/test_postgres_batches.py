@@ -16,8 +16,8 @@ from quatrain.server.store.postgres.connection import PostgresConnection
 from tests._postgres import PostgresServer
 from tests._require import import_for
 
-from ._support import ServerClock, granted, make_realm
-from .test_batches import batch, marked
+from ._support import ServerClock, audited, granted, make_realm, trail
+from .test_batches import batch, in_turn, marked
 from .test_postgres import until
 
 __all__ = ["marked"]
@@ -99,7 +99,7 @@ async def test_a_large_payload_is_sent_by_itself(
     large = f'"{"x" * 100_000}"'
     requests = [ledger.lease(each) for each in effects(realm, "abcdef")]
     await batch(store, *requests, ledger.lease(EffectId(realm, "ns", "g"), input_json=large))
-    assert 3 == len(trips)
+    assert 4 == len(trips)
 
 
 async def test_a_single_operation_is_one_statement(
@@ -132,6 +132,26 @@ async def test_a_single_operation_stays_one_statement_after_a_rollback(
     await granted(ledger, b)
     await granted(ledger, c)
     assert 2 == len(trips)
+
+
+async def test_what_is_prepared_after_a_rollback_is_found_again(
+    store: Store, realm: int, trips: list[str]
+) -> None:
+    """Though all that was prepared before has then to be prepared once more."""
+    ledger = Ledger(store)
+    a, _, c, d = effects(realm, "abcd")
+    holders = await held(ledger, realm, "ab")
+    await ledger.commit(holders[0], result="1")
+    for _ in range(8):  # the driver prepares what it has sent often
+        await batch(store, ledger.lease(a), ledger.lease(a))
+    await batch(store, ledger.lease(a), ledger.lease(a, agent_id="x\0"))
+    trips.clear()
+    await ledger.renew(holders[1])  # for the first time
+    await granted(ledger, c)
+    await ledger.commit(holders[1], result="1")
+    holder, _ = await granted(ledger, d)
+    await ledger.renew(holder)
+    assert 5 == len(trips)
 
 
 async def test_the_time_of_a_single_operation_is_the_databases(
@@ -220,6 +240,68 @@ async def test_a_mixed_batch_locks_its_rows_in_their_order(
         with pytest.raises(psycopg.errors.LockNotAvailable), session.transaction():
             session.execute(lock, ["a"])
     assert [] == [answer for answer in await running if isinstance(answer, Exception)]
+
+
+@pytest.mark.parametrize("run", [batch, in_turn])
+async def test_a_lease_that_was_not_yet_committed_when_it_ran_out_has_its_line(
+    store: Store, realm: int, clock: ServerClock, session: Any, run: Any
+) -> None:
+    """Though a statement which has waited for the row sees nothing else that came meanwhile."""
+    ledger = Ledger(store)
+    a, b = effects(realm, "ab")
+    await granted(ledger, a, lease_duration_ms=5_000)
+    clock.advance(5_000)
+    with session.transaction():
+        session.execute("UPDATE effects SET fence_token = 2")  # for no time at all
+        for line in (("LEASE_EXPIRED", 1), ("LEASE_GRANTED", 2)):
+            session.execute(
+                "INSERT INTO effect_events (effect_id, type, at, fence_token)"
+                " SELECT id, %s, 0, %s FROM effects",
+                line,
+            )
+        running = asyncio.create_task(run(store, ledger.lease(a), ledger.lease(b)))
+        await until(store, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+    assert [3, 1] == [answer[0].fence_token for answer in await running]
+    expected = [("LEASE_GRANTED", 1), ("LEASE_EXPIRED", 1), ("LEASE_GRANTED", 2)]
+    assert [*expected, ("LEASE_EXPIRED", 2), ("LEASE_GRANTED", 3)] == await trail(ledger, a)
+    assert [] == await audited(ledger, realm)
+
+
+async def test_leases_lock_in_their_order_when_one_is_large(
+    store: Store, realm: int, session: Any
+) -> None:
+    """It is not in the statement of the others."""
+    ledger = Ledger(store)
+    large = f'"{"x" * 100_000}"'
+    await held(ledger, realm, "abc")
+    given = zip(effects(realm, "abc"), (large, None, large), strict=True)
+    lock = "SELECT 1 FROM effects WHERE effect_key = %s FOR UPDATE NOWAIT"
+    with session.transaction():
+        session.execute(lock, ["b"])
+        requests = (ledger.lease(each, input_json=json) for each, json in given)
+        running = asyncio.create_task(batch(store, *requests))
+        await until(store, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with session.transaction():
+            session.execute(lock, ["c"])
+    assert {"lease_conflict"} == {answer.code for answer in await running}
+
+
+async def test_a_locked_table_holds_a_batch_up_for_a_while_only(
+    store: Store, realm: int, session: Any, trips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for as long as each of its operations may wait, one after the other."""
+    postgres = "quatrain.server.store.postgres"
+    monkeypatch.setattr(f"{postgres}.connection._SETTINGS", "SET lock_timeout = '50ms'")
+    monkeypatch.setattr(f"{postgres}.writer.PATIENCE", 0.1)
+    ledger = Ledger(store)
+    with session.transaction():
+        session.execute("LOCK TABLE effects IN SHARE MODE")
+        keys = effects(realm, "abcdefghijklmnopqrst")
+        answers = await batch(store, *(ledger.lease(each) for each in keys))
+        assert {StoreUnavailableError} == {type(answer) for answer in answers}
+        assert {"the database is locked by another program"} == {str(each) for each in answers}
+    assert len(trips) < 10
+    await granted(ledger, keys[0])
 
 
 async def test_no_plan_goes_through_all_effects(

@@ -118,6 +118,8 @@ _KINDS: Final[dict[Operation, _Kind]] = {
     operations.fail: _settling("fail", EventType.FAILED, "error"),
 }
 
+_LEASE: Final = _KINDS[operations.lease]
+
 
 # -- a batch --------------------------------------------------------------------------------------
 
@@ -137,9 +139,13 @@ _Work: TypeAlias = list[tuple[Operation, Params]]
 def changes(connection: Connection, now: int, work: _Work) -> list[Any]:
     """Do all of it; see ``quatrain.server.store.together``."""
     waves = _waves(work)
-    if len(waves[0]) > 1 and any(work[each][0] is not operations.lease for each in waves[0]):
-        # leases alone are granted in the order of the batch; an UPDATE of many has no order
-        connection.execute(_MANY["lock"], {"given": _as_json([work[each][1] for each in waves[0]])})
+    if len(waves[0]) > 1 and {_kind_of(*work[each]) for each in waves[0]} != {_LEASE}:
+        # one statement of leases grants them in their order; an UPDATE of many has none
+        places = [
+            {name: work[each][1][name] for name in ("realm_id", "namespace", "effect_key")}
+            for each in waves[0]
+        ]
+        connection.execute(_MANY["lock"], {"given": _as_json(places)})
     answers: list[Any] = [None] * len(work)
     for wave in waves:
         alike: dict[_Kind | None, list[int]] = {}

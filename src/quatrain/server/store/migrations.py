@@ -73,7 +73,8 @@ def begin_migrated(connection: PostgresConnection) -> None:
     encoding = raw.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise ConfigError(f"the database's encoding is {encoding}, and has to be UTF8")
-    raw.execute("BEGIN")
+    # whoever has waited for the lock has to see what was done meanwhile, whatever the default is
+    raw.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
     # others may be about to migrate, or use what a step changes
     raw.execute("SET LOCAL lock_timeout = '60s'")
     raw.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")

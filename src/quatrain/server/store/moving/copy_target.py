@@ -36,7 +36,7 @@ def opened(url: PostgresURL) -> Iterator[PostgresConnection]:
     try:
         raw = connect(url, idle=0)
     except psycopg.Error as exc:
-        raise ConfigError(f"the database {url} can't be used: {why_refused(url, exc)}") from exc
+        raise ConfigError(f"the database {url} can't be used: {why_refused(url, exc)}") from None
     try:
         try:
             raw.execute("SET statement_timeout = 0")

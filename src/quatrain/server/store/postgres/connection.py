@@ -7,7 +7,9 @@ the loop and back, and each operation would have to be written a second time.
 
 from __future__ import annotations
 
+import itertools
 import re
+import select
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
@@ -137,6 +139,17 @@ class _Context:
     connection = None
 
 
+def readable(numbers: Iterable[int], seconds: float | None = None) -> set[int]:
+    """Which of these files have something to read, or have ended; None waits until one has.
+
+    ``select.select`` takes no number above 1,023, and each client of a platform has one.
+    """
+    poll = select.poll()
+    for number in numbers:
+        poll.register(number, select.POLLIN)
+    return {number for number, _ in poll.poll(None if seconds is None else seconds * 1000)}
+
+
 def last_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
     """The row of the last of several statements that were sent together."""
     while cursor.nextset():
@@ -187,6 +200,7 @@ class PostgresConnection:
         self.raw = raw
         self.written: set[str] = set()
         self._prepared: dict[str, bytes] = {}
+        self._numbers = itertools.count()
 
     def execute(self, sql: str, parameters: Any = (), /) -> PostgresRows:
         """Run one statement."""
@@ -234,7 +248,9 @@ class PostgresConnection:
     def _name_of(self, sql: str, names: tuple[str, ...]) -> bytes:
         name = self._prepared.get(sql)
         if name is None:
-            name = f"quatrain_{len(self._prepared)}".encode()
+            name = (
+                f"quatrain_{next(self._numbers)}".encode()
+            )  # one that it has not forgotten is taken
             _checked(self.raw.pgconn.prepare(name, numbered(sql, names).encode()))
             self._prepared[sql] = name
         return name

@@ -10,12 +10,14 @@ _LOST: Final = "the connection to the database was lost"
 _OF_STATE: Final = {
     "25006": "the database can't be written",
     "25P03": "the database ended a transaction that had stood still",
+    "25P04": "the database ended a transaction that took too long",
     "42501": "the database may not be accessed",
     "55P03": "the database is locked by another program",
     "57014": "the database took too long",
     "57P01": "the database is shutting down",
     "57P02": "the database has crashed and recovers",
     "57P03": "the database is starting",
+    "57P05": "the database ended a connection that had stood still",
     "53100": "the disk is full",
     "53200": "the database ran out of memory",
     "53300": "the database has no connection left",
@@ -33,7 +35,7 @@ _OF_CLASS: Final = {
 }
 _CONFLICTS: Final = {"40001", "40P01"}
 """Serialization failure, deadlock."""
-_PASSING: Final = {"53300", "57P01", "57P02", "57P03", "25P03"}
+_PASSING: Final = {"53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
 
 
 def of_environment(exc: BaseException) -> str | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -18,7 +17,7 @@ import psycopg
 
 from quatrain.errors import ConfigError
 
-from .connection import Raw
+from .connection import Raw, readable
 from .writer import CHANNEL
 
 _AGAIN: Final = 1.0
@@ -98,8 +97,7 @@ class Listener:
             if again:
                 self._tell(None)
             while True:
-                ready, _, _ = select.select([self._socket, stopped], [], [])
-                if stopped in ready:
+                if stopped in readable([self._socket, stopped]):
                     return
                 own = self._own()
                 heard = [each.payload for each in raw.notifies(timeout=0) if each.pid not in own]
@@ -121,5 +119,4 @@ class Listener:
 
     @staticmethod
     def _over(stopped: int, seconds: float) -> bool:
-        ready, _, _ = select.select([stopped], [], [], seconds)
-        return bool(ready)
+        return bool(readable([stopped], seconds))

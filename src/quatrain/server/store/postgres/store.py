@@ -101,7 +101,9 @@ class PostgresStore(Store):
             reason = why_refused(self._url, exc)
             away = is_passing(exc) and is_away(self._url)
             text = f"the database {self.database} can't be used: {reason}"
-            raise (DatabaseAwayError if away else ConfigError)(text) from exc
+            # what the driver says without having spoken to a server may repeat parts of the address
+            cause = exc if exc.sqlstate else None
+            raise (DatabaseAwayError if away else ConfigError)(text) from cause
 
     def _start(self) -> Threads:
         apart, in_turns = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import select
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from ..gate import Gate
 from ..patience import Patience
 from ..writer import GroupWriter, Job, OnBatch, Outcome, all_failed
 from .clock import DatabaseClock
-from .connection import CLOCK, PostgresConnection, Raw, last_row
+from .connection import CLOCK, PostgresConnection, Raw, last_row, readable
 from .errors import (
     has_ended_connection,
     is_conflict,
@@ -104,14 +104,26 @@ class PostgresWriter(GroupWriter):
         except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever befalls a batch
             self.disconnect()
             if len(batch) > 1 and (is_conflict(exc) or is_locked(exc)):
-                # each by itself: none waits for a lock while it holds another's
-                return [outcome for job in batch for outcome in self._write([job])]
+                return self._write_apart(batch, exc)
             if is_passing(exc):
                 # who queued up meanwhile need not wait as long again, batch after batch
                 batch = [*batch, *self._take_waiting()]
             cause = exc.__cause__ if isinstance(exc, _CommitError) else exc
             passing = cause is not None and is_passing(cause)
             return all_failed(batch, _reason(exc), exc, passing=passing)
+
+    def _write_apart(self, batch: list[Job], exc: Exception) -> list[Outcome]:
+        """Each by itself: none waits for a lock while it holds another's.
+
+        Each may wait as long as the whole batch has: what is left after a while has to ask again.
+        """
+        outcomes: list[Outcome] = []
+        until = time.monotonic() + PATIENCE
+        for number, job in enumerate(batch):
+            if time.monotonic() > until:
+                return [*outcomes, *all_failed(batch[number:], _reason(exc), exc)]
+            outcomes += self._write([job])
+        return outcomes
 
     def _write_patiently(self, batch: list[Job]) -> list[Outcome]:
         patience = Patience(PATIENCE)
@@ -205,9 +217,7 @@ class PostgresWriter(GroupWriter):
 
 def _says_something(connection: PostgresConnection) -> bool:
     """Whether the database has said what nobody asked for: that it is going, most of all."""
-    poll = select.poll()
-    poll.register(connection.raw.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(readable([connection.raw.fileno()], 0))
 
 
 def _place(job: Job) -> tuple[Any, ...]:
