@@ -25,7 +25,7 @@ from tests._require import import_for
 from .._support import as_argument, granted, make_realm
 from ._house import change, content, is_empty
 
-import_for("postgres", "psycopg", "psycopg[binary]")
+psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
 
 from quatrain.server.store.moving import copy_target, copying, moved  # noqa: E402  the driver
 from quatrain.server.store.moving.copying import Moved, move  # noqa: E402
@@ -118,7 +118,7 @@ async def test_who_still_has_it_open(source: Path) -> None:
         holder, _ = await granted(ledger, EffectId(1, "shop", "late"))
         connection = sqlite3.connect(source, isolation_level=None)
         connection.execute("BEGIN")
-        moved.close(connection, moved.Mark("elsewhere", 1, "token", ended=True))
+        moved.close(connection, moved.Mark("elsewhere", "1/2/3", 1, "token", ended=True))
         connection.execute("COMMIT")
         connection.close()
         with pytest.raises(StoreUnavailableError, match="was moved: nothing in it may be changed"):
@@ -199,6 +199,27 @@ def test_killed(source: Path, target: PostgresURL, place: str) -> None:
     assert (4,) == count
     with pytest.raises(ConfigError, match="was moved"):
         store_on(source).open()
+
+
+def test_an_address_that_looks_the_same(
+    source: Path, target: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But is of another schema: an interrupted move goes on in the first one only."""
+
+    def commit(_: Any) -> None:
+        raise copy_target.CommitError("not answered")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_target, "commit", commit)
+        with pytest.raises(ConfigError, match="is not known"):
+            move(source, target)
+    with psycopg.connect(as_argument(target), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA beside")
+    beside = PostgresURL.of(f"{as_argument(target)}?options=-csearch_path%3Dbeside")
+    assert str(target) == str(beside)
+    with pytest.raises(ConfigError, match="or that was interrupted: run the same"):
+        move(source, beside)
+    assert not move(source, target).already
 
 
 def test_a_commit_that_is_not_answered(

@@ -104,7 +104,8 @@ def side_by_side(place: Place) -> Callable[[O], O]:
     others take turns, and these do not wait for them.
 
     *place* takes the argument and tells which row is changed: in one batch the rows are locked in
-    the order of their places, so that batches of several processes don't lock each other out.
+    the order of their places, so that batches of several processes seldom lock each other out: over
+    rows that are not there yet they may, and then do their operations one by one.
     """
 
     def mark(operation: O) -> O:

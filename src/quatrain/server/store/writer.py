@@ -131,7 +131,7 @@ class GroupWriter(ABC):
                 self._began = None
                 failed = self._note_failures(outcomes)
                 if self._on_batch is not None:
-                    self._on_batch(len(batch), time.monotonic() - began, failed)
+                    self._on_batch(len(outcomes), time.monotonic() - began, failed)
                 _deliver(outcomes)
         with self._gate:
             self.disconnect()

@@ -66,6 +66,15 @@ def now_ms(connection: PostgresConnection) -> int:
     return int(last_row(connection.raw.execute(CLOCK.encode()))[0])
 
 
+def place_of(connection: PostgresConnection) -> str:
+    """What no other database has: its server's number, its own, and its schema's."""
+    row = connection.raw.execute(
+        "SELECT (SELECT system_identifier FROM pg_control_system()), pg_database.oid,"
+        " current_schema()::regnamespace::oid FROM pg_database WHERE datname = current_database()"
+    ).fetchone()
+    return "/".join(map(str, row or ()))
+
+
 def tables(connection: PostgresConnection) -> dict[str, dict[str, type]]:
     """The columns of each table, with their kinds; of other programs' tables, too."""
     found: dict[str, dict[str, type]] = {}

@@ -60,7 +60,7 @@ def move(
             if old is not None:
                 if moved.arrived(there) == old.token:
                     return _ended_before(here, old)
-                _begin_anew(here, old)
+                _begin_anew(here, old, copy_target.place_of(there))
             return _move(here, there, str(target), on_progress)
 
 
@@ -81,13 +81,15 @@ def _ended_before(here: sqlite3.Connection, mark: moved.Mark) -> Moved:
     return Moved(0, 0, already=True)
 
 
-def _begin_anew(here: sqlite3.Connection, mark: moved.Mark) -> None:
+def _begin_anew(here: sqlite3.Connection, mark: moved.Mark, place: str) -> None:
     if mark.ended:
         raise ConfigError(
             f"all of it was moved to {mark.to} once, and is not there any more: what the ledger did"
             " since is not in this file. Restore that database's backup; if it never was in use,"
             " `quatrain db reopen` lets this one go on"
         )
+    if mark.place != place:
+        moved.refuse(here)  # it may be in the other one, though that is shown alike
     moved.reopen(here)
 
 
@@ -107,7 +109,8 @@ def _move(
     for table in tables:
         if copy_target.content_of(there, table, on_row) != contents[table.name]:
             raise ConfigError(f"the copy of {table.name} is not as the original: nothing is copied")
-    mark = moved.Mark(to, wall_clock_ms(), secrets.token_hex(16), ended=False)
+    place = copy_target.place_of(there)
+    mark = moved.Mark(to, place, wall_clock_ms(), secrets.token_hex(16), ended=False)
     moved.note_arrival(there, mark)
     moved.close(here, mark)
     here.execute("COMMIT")

@@ -33,6 +33,8 @@ class Mark:
 
     to: str
     """As it may be shown: the hosts and the name."""
+    place: str
+    """Which database that is, however it is addressed: as it tells by itself."""
     at: int
     """Milliseconds since 1970."""
     token: str

@@ -161,7 +161,6 @@ class PostgresWriter(GroupWriter):
         # a connection that was ended meanwhile is found out before anything is asked on it
         if in_one is None or _says_something(connection):
             return None
-        connection.written.clear()
         try:
             done = in_one(connection, self._clock.given(), (job.operation, job.argument))
         except Exception as exc:
