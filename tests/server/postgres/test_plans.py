@@ -16,7 +16,7 @@ from quatrain.server.store import PostgresURL, Store, store_on
 from quatrain.server.store.postgres.connection import PostgresConnection
 from tests._require import import_for
 
-from ._support import START, ServerClock, make_realm
+from .._support import START, ServerClock, make_realm
 
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
 pytestmark = pytest.mark.once
