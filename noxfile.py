@@ -77,7 +77,7 @@ def tests(session: nox.Session) -> None:
     """
     session.install("-e", ".[server,postgres,otel]", *_group("tests"))
     chosen = [] if session.python == PYTHONS[0] else ["-m", "not once"]
-    session.run("pytest", "-n", "4", "--dist", "loadfile", *chosen, *session.posargs)
+    session.run("pytest", "-n", "3", "--dist", "loadfile", *chosen, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
