@@ -77,7 +77,9 @@ def tests(session: nox.Session) -> None:
     """
     session.install("-e", ".[server,postgres,otel]", *_group("tests"))
     chosen = [] if session.python == PYTHONS[0] else ["-m", "not once"]
-    session.run("pytest", "-n", "3", "--dist", "loadfile", *chosen, *session.posargs)
+    # hundreds of tests start programs: they need not compile the package each time
+    env = {"PYTHONDONTWRITEBYTECODE": None}
+    session.run("pytest", "-n", "3", "--dist", "loadfile", *chosen, *session.posargs, env=env)
 
 
 @nox.session(python=PYTHONS[0])

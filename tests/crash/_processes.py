@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import attrs
+import pytest
 
 from quatrain.server.keys import KeyRing
 from quatrain.server.store import PostgresURL, store_on
@@ -21,6 +22,8 @@ from ._worker import LEASE_MS, Orders
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 """Seconds until a process that should end is taken for one that hangs."""
+SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.once) for seed in (2, 3))]
+"""Of what chance decides: one under every Python, more under one."""
 
 
 def start(module: str, *args: str, api_key: str = "") -> subprocess.Popen[bytes]:

@@ -16,7 +16,7 @@ from tests.mixed._server import Exchange
 from tests.mixed._server import Server as Receiver
 from tests.server.webhooks._support import make_site
 
-from ._processes import PATIENCE, Server, Site
+from ._processes import PATIENCE, SEEDS, Server, Site
 
 CLAIM_MS = 30_000
 
@@ -66,7 +66,7 @@ async def test_what_was_under_way_is_sent_by_the_next_server(site: Site) -> None
     assert {b'{"a": 1}'} == {exchange.body for exchange in receiver.exchanges}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_of_many_none_is_lost(seed: int, site: Site) -> None:
     """The server is killed at any moment; only what was under way comes twice."""
     victim: Future[Server] = Future()

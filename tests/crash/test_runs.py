@@ -18,7 +18,7 @@ from tests.mixed._server import Exchange
 from tests.mixed._server import Server as Model
 from tests.server.velerian._runs import Place, make_place
 
-from ._processes import PATIENCE, Server, Site
+from ._processes import PATIENCE, SEEDS, Server, Site
 
 CLAIM_MS = 30_000
 
@@ -112,7 +112,7 @@ async def test_a_run_that_is_the_death_of_every_server_is_given_up(site: Site) -
     assert MAX_ATTEMPTS + 1 == len(model.exchanges)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_of_many_each_ends_once(seed: int, site: Site) -> None:
     """The server is killed at any moment; only what was under way is begun again."""
     victim: Future[Server] = Future()
