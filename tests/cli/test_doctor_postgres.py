@@ -176,7 +176,7 @@ def test_without_the_driver(look, monkeypatch):
         ),
         (
             """INSERT INTO facts VALUES
-            ('moved', '{{"to": "elsewhere", "place": "1/2/3", "at": 1, "token": "t", "ended": true}}')""",
+            ('moved', '{{"to": "elsewhere", "place": "1/2", "at": 1, "token": "t", "ended": true}}')""",
             "error",
             "it was moved to elsewhere",
             "use that one",
