@@ -176,7 +176,8 @@ def test_without_the_driver(look, monkeypatch):
         ),
         (
             """INSERT INTO facts VALUES
-            ('moved', '{{"to": "elsewhere", "place": "1/2", "at": 1, "token": "t", "ended": true}}')""",
+            ('moved', '{{"to": "elsewhere", "place": "1/2", "at": 1, "token": "t",
+              "ended": true}}')""",
             "error",
             "it was moved to elsewhere",
             "use that one",
