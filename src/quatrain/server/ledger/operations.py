@@ -197,15 +197,8 @@ def reset(connection: Connection, now: int, params: Params) -> Effect | RefusedE
     params["now"] = now
     row = connection.execute(_SQL["reset"], params).fetchone()
     if row is None:
-        found = connection.execute(_SQL["state"], params).fetchone()
-        if found is None:
-            return EffectNotFoundError("there is no such effect")
-        state = _State(*found)
-        if _has_changed(state, params):
-            return _changed(state)
-        return NotResettableError(
-            f"the effect is {_shown(state, now)}: only a FAILED or an EXPIRED one may be reset"
-        )
+        only = "a FAILED or an EXPIRED one may be reset"
+        return _not_for_operator(connection, now, params, NotResettableError, only)
     effect_id, fence_token, prior_expires_at = row
     if prior_expires_at is not None:
         _add_expiry(connection, now, effect_id, fence_token, prior_expires_at)
@@ -220,7 +213,8 @@ def resolve(connection: Connection, now: int, params: Params) -> Effect | Refuse
     statement = _SQL["resolve_done" if done else "resolve_not_done"]
     row = connection.execute(statement, params).fetchone()
     if row is None:
-        return _not_for_operator(connection, now, params, NotResolvableError, "EXPIRED", "resolved")
+        only = "what is EXPIRED may be resolved"
+        return _not_for_operator(connection, now, params, NotResolvableError, only)
     effect_id, fence_token, prior_expires_at = row
     held = fence_token - 1 if done else fence_token
     _add_expiry(connection, now, effect_id, held, prior_expires_at)
@@ -234,7 +228,8 @@ def release(connection: Connection, now: int, params: Params) -> Effect | Refuse
     params["now"] = now
     row = connection.execute(_SQL["release"], params).fetchone()
     if row is None:
-        return _not_for_operator(connection, now, params, NotHeldError, "RUNNING", "released")
+        only = "what is RUNNING may be released"
+        return _not_for_operator(connection, now, params, NotHeldError, only)
     effect_id, fence_token, agent_id = row
     line = (effect_id, EventType.LEASE_RELEASED, fence_token)
     return _done_by_operator(connection, now, params, line, holder=agent_id)
@@ -262,12 +257,7 @@ def _done_by_operator(
 
 
 def _not_for_operator(
-    connection: Connection,
-    now: int,
-    params: Params,
-    refusal: type[RefusedError],
-    needed: str,
-    verb: str,
+    connection: Connection, now: int, params: Params, refusal: type[RefusedError], only: str
 ) -> RefusedError:
     found = connection.execute(_SQL["state"], params).fetchone()
     if found is None:
@@ -275,7 +265,7 @@ def _not_for_operator(
     state = _State(*found)
     if _has_changed(state, params):
         return _changed(state)
-    return refusal(f"the effect is {_shown(state, now)}: only what is {needed} may be {verb}")
+    return refusal(f"the effect is {_shown(state, now)}: only {only}")
 
 
 def _has_changed(state: _State, params: Params) -> bool:
