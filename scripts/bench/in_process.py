@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from legs import Leg, Watch, compare
+from protects import RESULT, protects
 from rows import Aim, Row
 
 from quatrain.server.keys import KeyRing
-from quatrain.server.ledger import EffectId, Holder, Ledger
+from quatrain.server.ledger import Ledger
 from quatrain.server.store import SqliteStore, queries
 from quatrain.server.store.sqlite.files import DatabaseFile
 
 IN_FLIGHT: Final = 100
 _TOKEN_HASH: Final = b"\0" * 32
-_RESULT: Final = '{"receipt":"re_12345"}'
 _GRANTED: Final = '{"priorState": "none", "leaseExpiresAt": "2026-05-17T09:30:00.250Z"}'
 _ACTED: Final = '{"source": "acted"}'
 _SQL: Final = queries.load("effects")
@@ -44,7 +44,7 @@ def measure(directory: Path, *, rounds: int, seconds: float) -> list[Row]:
         ledger, realm = Ledger(store), _realm(store)
         loops = _BareLoop(directory / "bare.db")
         for _ in range(rounds + 1):
-            ours = asyncio.run(_protects(ledger, realm, seconds))
+            ours = asyncio.run(protects(ledger, realm, IN_FLIGHT, seconds))
             bare = (loops.each(seconds), loops.one_by_one(seconds), loops.by_hundreds(seconds))
             rounds_legs.append((ours, *bare))
         loops.close()
@@ -66,28 +66,6 @@ def _realm(store: SqliteStore) -> int:
     if principal is None:
         raise RuntimeError("the new key is not known")
     return principal.realm_id
-
-
-async def _protects(ledger: Ledger, realm: int, seconds: float) -> Leg:
-    done = 0
-    watch = Watch(seconds)
-
-    async def work() -> None:
-        nonlocal done
-        while watch.running():
-            effect = EffectId(realm, "bench", f"effect:{next(_keys)}")
-            answer = await ledger.lease(effect)
-            if not isinstance(answer, tuple):
-                raise TypeError("a new effect was settled already")
-            granted, token = answer
-            holder = Holder(effect, granted.fence_token, token)
-            await ledger.commit(holder, result=_RESULT, source="acted")
-            done += 1
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(IN_FLIGHT):
-            group.create_task(work())
-    return watch.leg(done)
 
 
 class _BareLoop:
@@ -172,7 +150,7 @@ class _BareLoop:
             "effect_key": key,
             "fence_token": fence,
             "lease_token_hash": _TOKEN_HASH,
-            "result": _RESULT,
+            "result": RESULT,
             "source": "acted",
             "now": now,
         }

@@ -9,40 +9,12 @@ protects a second and seconds of processor time a protect. Several such processe
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
 import sys
 
-from legs import Leg, Watch
+from protects import protects
 
-from quatrain.server.ledger import EffectId, Holder, Ledger
+from quatrain.server.ledger import Ledger
 from quatrain.server.store import store_on
-
-_RESULT = '{"receipt":"re_12345"}'
-_keys = itertools.count()
-
-
-async def protects(ledger: Ledger, realm: int, in_flight: int, seconds: float) -> Leg:
-    """Lease a new effect, do nothing, commit; *in_flight* of them at once."""
-    done = 0
-    watch = Watch(seconds)
-
-    async def work() -> None:
-        nonlocal done
-        while watch.running():
-            effect = EffectId(realm, "bench", f"effect:{os.getpid()}:{next(_keys)}")
-            answer = await ledger.lease(effect)
-            if not isinstance(answer, tuple):
-                raise TypeError("a new effect was settled already")
-            granted, token = answer
-            holder = Holder(effect, granted.fence_token, token)
-            await ledger.commit(holder, result=_RESULT, source="acted")
-            done += 1
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(in_flight):
-            group.create_task(work())
-    return watch.leg(done)
 
 
 def main() -> None:
