@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from quatrain.server import Settings, create_app
 from quatrain.server.ledger import Ledger
 from quatrain.server.store import PostgresURL, Store, store_on
+from quatrain.server.store.connection import SIDE_BY_SIDE
 from quatrain.server.vendo.sealing import new_key
 
 from ._support import Client, ServerClock, make_realm
@@ -86,3 +87,12 @@ def client(app: Starlette, http: httpx.AsyncClient) -> Client:
     """With a test key of the tenant "acme"."""
     _, secret = app.state.keys.create(tenant="acme", name="tests")
     return Client(http, secret, app.state.keys)
+
+
+@pytest.fixture
+def marked() -> Iterator[None]:
+    """Operations that a test marks as right side by side are forgotten after it."""
+    before = dict(SIDE_BY_SIDE)
+    yield
+    SIDE_BY_SIDE.clear()
+    SIDE_BY_SIDE.update(before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Coroutine
 from typing import Any
 
@@ -13,36 +11,16 @@ import pytest
 from quatrain.server.ledger import Cached, EffectId, Granted, Holder, Ledger
 from quatrain.server.problems import RefusedError
 from quatrain.server.store import Store
-from quatrain.server.store.connection import SIDE_BY_SIDE, side_by_side
 
+from ._batching import in_one_batch
 from ._support import ServerClock, audited, granted, make_realm
-from .test_store import queued
 
-
-@pytest.fixture(autouse=True)
-def marked() -> Any:
-    """What a test marks is forgotten after it."""
-    before = dict(SIDE_BY_SIDE)
-    yield
-    SIDE_BY_SIDE.clear()
-    SIDE_BY_SIDE.update(before)
+pytestmark = pytest.mark.usefixtures("marked")
 
 
 async def batch(store: Store, *requests: Coroutine[Any, Any, Any]) -> list[Any]:
     """Run them in one transaction; what they raise is returned."""
-    entered, release = threading.Event(), threading.Event()
-
-    @side_by_side(lambda _: ())
-    def block(connection: Any, now: int, _: None) -> None:
-        entered.set()
-        release.wait()
-
-    store.write_unawaited(block, None)
-    await asyncio.to_thread(entered.wait)
-    tasks = [asyncio.create_task(request) for request in requests]
-    await queued(store, len(tasks))
-    release.set()
-    return await asyncio.gather(*tasks, return_exceptions=True)
+    return await in_one_batch(store, *requests, return_exceptions=True)
 
 
 async def in_turn(_: Store, *requests: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from quatrain.server.store import PostgresURL, store_on
-from quatrain.server.store.connection import SIDE_BY_SIDE
 
 from .._support import ServerClock
 
@@ -23,12 +22,3 @@ def other(postgres_url: PostgresURL, clock: ServerClock) -> Any:
     """A second process's."""
     with store_on(postgres_url, now_ms=clock) as store:
         yield store
-
-
-@pytest.fixture
-def marked() -> Any:
-    """Operations that a test marks as right side by side are forgotten after it."""
-    before = dict(SIDE_BY_SIDE)
-    yield
-    SIDE_BY_SIDE.clear()
-    SIDE_BY_SIDE.update(before)

@@ -17,13 +17,11 @@ from tests._postgres import PostgresServer
 from tests._require import import_for
 
 from .._support import ServerClock, audited, granted, make_realm, trail
-from ..test_batches import batch, in_turn, marked
+from ..test_batches import batch, in_turn
 from ._support import until
 
-__all__ = ["marked"]
-
 psycopg = import_for("postgres", "psycopg", "psycopg[binary]")
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("marked")]
 
 
 @pytest.fixture

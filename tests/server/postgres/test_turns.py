@@ -13,9 +13,10 @@ from quatrain.server.store import Store
 from quatrain.server.store.connection import side_by_side
 from tests._require import import_for
 
+from .._batching import in_one_batch
 from .._support import granted, make_realm
 from ..test_store import Blocker, add_tenant, beat, queued, tenants
-from ._support import FOREVER, in_one_batch, until
+from ._support import FOREVER, until
 
 import_for("postgres", "psycopg", "psycopg[binary]")
 pytestmark = pytest.mark.once
@@ -59,8 +60,8 @@ async def test_a_deadlock_costs_nobody_his_write(store: Store, other: Store, mar
         add_tenant(connection, now, name)
 
     answers = await asyncio.gather(
-        in_one_batch(store, (note, "c"), (lock_both, "ab")),
-        in_one_batch(other, (note, "d"), (lock_both, "ba")),
+        in_one_batch(store, store.write(note, "c"), store.write(lock_both, "ab")),
+        in_one_batch(other, other.write(note, "d"), other.write(lock_both, "ba")),
     )
     assert [[None, "ab"], [None, "ba"]] == answers
     assert ["a", "b", "c", "d"] == sorted(await store.read(tenants, None))
@@ -75,7 +76,7 @@ async def test_a_batch_locks_rows_in_their_order(store: Store, marked: None) -> 
         seen.append(argument)
 
     wanted = [("b", 1), ("a", 2), ("b", 3), ("a", 4)]
-    await in_one_batch(store, *((note, each) for each in wanted))
+    await in_one_batch(store, *(store.write(note, each) for each in wanted))
     assert [("a", 2), ("a", 4), ("b", 1), ("b", 3)] == seen
 
 
